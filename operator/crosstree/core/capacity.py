@@ -1,0 +1,106 @@
+"""A what-if ledger over one snapshot: take, roll back, commit.
+
+Every try of a cycle happens on a `Trial`; the snapshot itself never changes. Slots per node are remembered
+per shape of request and brought up to date only for the nodes touched since, so that the hundredth gang of a
+shape costs its own nodes, not the fleet. Prior art: KAI-Scheduler's `Statement` (checkpoint, rollback,
+commit).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosstree.core import fit
+from crosstree.core.arrays import Int32, Int64
+from crosstree.core.snapshot import Pool, Snapshot
+from crosstree.core.workload import Gang
+
+Shape = tuple[str, fit.Request]
+"""Pool name and request: gangs of one shape share their slots."""
+
+
+@dataclass(slots=True)
+class _Remembered:
+    slots: Int64
+    seen: int
+
+
+class Trial:
+    """Free capacity as it would be after the steps taken so far."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.free = snapshot.free.copy()
+        self.grain = snapshot.grain.copy()
+        self._undo: list[tuple[Int32, Int64, Int64]] = []
+        self._touched: list[Int32] = []
+        self._slots: dict[Shape, _Remembered] = {}
+        self._position: dict[str, Int32] = {}
+
+    def slots(self, gang: Gang, pool: Pool) -> Int64:
+        """Count the gang's workers that each node of the pool holds now: int64 (n,), in pool order.
+
+        Looks at amounts and wiring only; combine with `fit.usable` and `fit.admitted`. The array is shared:
+        do not write to it.
+        """
+        request = fit.request_of(gang, pool, self.snapshot.resources)
+        shape = (pool.name, request)
+        known = self._slots.get(shape)
+        if known is None:
+            fresh = self._compute(request, pool, pool.nodes)
+            self._slots[shape] = _Remembered(fresh, len(self._touched))
+            return fresh
+        if known.seen < len(self._touched):
+            here = self._positions(pool)[np.unique(np.concatenate(self._touched[known.seen :]))]
+            here = here[here >= 0]
+            known.slots[here] = self._compute(request, pool, pool.nodes[here])
+            known.seen = len(self._touched)
+        return known.slots
+
+    def take(self, gang: Gang, pool: Pool, rows: Int32, counts: Int64) -> None:
+        """Put `counts` workers of the gang on `rows`.
+
+        Args:
+            gang: Whose workers.
+            pool: Where; gives the accelerator's column.
+            rows: Nodes by snapshot row, int32 (m,), each at most once.
+            counts: Workers per node, int64 (m,).
+        """
+        self._undo.append((rows, self.free[rows], self.grain[rows].astype(np.int64)))
+        self._touched.append(rows)
+        request = fit.request_of(gang, pool, self.snapshot.resources)
+        for column, amount in zip(request.columns, request.amounts, strict=True):
+            self.free[rows, column] -= amount * counts
+        if request.devices:
+            self.free[rows, request.device_column] -= request.devices * counts
+            self.grain[rows] = np.minimum(self.grain[rows], grain_of(request.devices))
+
+    def checkpoint(self) -> int:
+        """Return a mark to roll back to."""
+        return len(self._undo)
+
+    def rollback(self, mark: int) -> None:
+        """Undo every step taken since `mark`, newest first."""
+        while len(self._undo) > mark:
+            rows, free, grain = self._undo.pop()
+            self.free[rows] = free
+            self.grain[rows] = grain
+            self._touched.append(rows)
+
+    def _compute(self, request: fit.Request, pool: Pool, rows: Int32) -> Int64:
+        return fit.slots(request, pool, rows, self.snapshot.allocatable, self.free, self.grain)
+
+    def _positions(self, pool: Pool) -> Int32:
+        """Map snapshot rows to positions in the pool; -1 for rows outside it."""
+        if pool.name not in self._position:
+            position = np.full(len(self.snapshot.names), -1, np.int32)
+            position[pool.nodes] = np.arange(len(pool.nodes), dtype=np.int32)
+            self._position[pool.name] = position
+        return self._position[pool.name]
+
+
+def grain_of(devices: int) -> int:
+    """Return log2 of the largest power of two that divides a device count, at most 7."""
+    return min((devices & -devices).bit_length() - 1, 7) if devices > 0 else 7

@@ -1,0 +1,115 @@
+"""AICluster, AcceleratorPool and JobQueue as the domain sees them. Made by `translate`; no wire model below it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from crosstree.core.accelerator import IntraNode
+from crosstree.core.topology import LevelSpec
+from crosstree.core.workload import Requirement
+
+
+class Binding(Enum):
+    """Who binds a pod to the node that was decided."""
+
+    SCHEDULER = "Scheduler"
+    """Pods are pinned by node affinity; kube-scheduler binds them and has the last word."""
+    DIRECT = "Direct"
+    """`spec.nodeName` is set at creation: faster, and kube-scheduler never sees the pod."""
+
+
+class Preset(Enum):
+    """Well-known sets of node labels that describe a fabric."""
+
+    AUTO = "Auto"
+    TOPOGRAPH = "Topograph"
+    TOPOGRAPH_LEGACY = "TopographLegacy"
+    GKE = "GKE"
+    EKS = "EKS"
+    OCI = "OCI"
+    ASCEND = "Ascend"
+    ZONE = "Zone"
+    NONE = "None"
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredProfile:
+    """An accelerator the catalog does not know, declared by the admin in the AICluster."""
+
+    model: str
+    vendor: str
+    resource: str
+    node_labels: tuple[tuple[str, str], ...] = ()
+    intra: IntraNode = field(default_factory=IntraNode)
+    memory_gib: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """A label selector: every pair and every expression must match. Empty matches everything."""
+
+    labels: tuple[tuple[str, str], ...] = ()
+    expressions: tuple[Requirement, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """True when nothing is demanded."""
+        return not self.labels and not self.expressions
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cluster:
+    """One AICluster. `preset` counts only while `levels` is empty. `grace` is `health.gracePeriod` in seconds."""
+
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    created: float
+    selector: Selector = Selector()
+    auto_pools: bool = True
+    preset: Preset = Preset.AUTO
+    levels: tuple[LevelSpec, ...] = ()
+    domain_label: str = ""
+    binding: Binding = Binding.SCHEDULER
+    grace: float = 30.0
+    declared: tuple[DeclaredProfile, ...] = ()
+    deleting: bool = False
+    observed: Mapping[str, Any] = field(default_factory=dict)
+    """The status exactly as stored."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoolObject:
+    """One AcceleratorPool object. `owned` is True when its AICluster made it."""
+
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    created: float
+    cluster: str
+    model: str
+    resource: str
+    selector: Selector = Selector()
+    schedulable: bool = True
+    owned: bool = False
+    deleting: bool = False
+    observed: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Queue:
+    """One JobQueue. An empty `cluster` serves jobs of every AICluster."""
+
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    created: float
+    cluster: str = ""
+    deleting: bool = False
+    observed: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,152 @@
+"""Why a candidate pool can't hold a gang now: counted facts, no words.
+
+Each question is the same packing asked of another number of slots: of an empty pool, of a pool whose broken
+nodes are whole, of the pool without the one demand in the way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from crosstree.core import fit
+from crosstree.core.arrays import Bool, Int64
+from crosstree.core.candidates import Candidate
+from crosstree.core.capacity import Trial
+from crosstree.core.placement.need import Limit, Need, Packed, Shortfall
+from crosstree.core.placement.pack import pack
+from crosstree.core.plan import WaitReason
+from crosstree.core.snapshot import NodeState, Pool
+from crosstree.core.workload import Gang
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCounts:
+    """What became of the nodes a question was about; every node is counted once."""
+
+    total: int
+    free: int
+    used: int
+    cordoned: int
+    not_ready: int
+    unhealthy: int
+    excluded: int
+    """Kept out by the job's own nodeSelector, affinity or missing tolerations."""
+    avoided: int
+    """Kept out because they failed this job a short while ago."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Why one pool does not hold the gang.
+
+    Attributes:
+        pool: Name of the pool.
+        model: Its accelerator.
+        reason: From the closed list.
+        have: Workers that could be placed under the limit that stopped it; for SHAPE_IMPOSSIBLE, if the
+            pool were empty and whole.
+        level: Name of the level that was the limit; empty when the whole pool was.
+        domain: Best domain of that level; empty likewise.
+        nodes: Counts over that domain, or over the pool.
+        missing: Resources that no node of the cluster offers.
+    """
+
+    pool: str
+    model: str
+    reason: WaitReason
+    have: int
+    level: str
+    domain: str
+    nodes: NodeCounts
+    missing: tuple[str, ...] = ()
+
+
+def diagnose(gang: Gang, candidate: Candidate, trial: Trial) -> Diagnosis:
+    """Find the dominant reason; the gang is known not to fit on the trial as it stands."""
+    pool, need = candidate.pool, candidate.need
+    snapshot = trial.snapshot
+    request = fit.request_of(gang, pool, snapshot.resources)
+    admitted = fit.admitted(replace(gang, avoid=()), pool, snapshot)
+    whole = fit.slots(
+        request,
+        pool,
+        pool.nodes,
+        snapshot.allocatable,
+        snapshot.allocatable,
+        np.full_like(snapshot.grain, 7),
+    )
+    empty = pack(pool.fabric, np.where(admitted, whole, 0), need)
+    if isinstance(empty, Shortfall):
+        found = _facts(gang, pool, need, empty, trial, WaitReason.SHAPE_IMPOSSIBLE)
+        return replace(found, missing=request.missing)
+    free = trial.slots(gang, pool)
+    if isinstance(pack(pool.fabric, np.where(admitted, free, 0), need), Packed):
+        short = _short(pack(pool.fabric, open_slots(gang, pool, trial), need))
+        return _facts(gang, pool, need, short, trial, WaitReason.NODES_UNHEALTHY)
+    short = _short(pack(pool.fabric, open_slots(gang, pool, trial), need))
+    return _facts(gang, pool, need, short, trial, _reason(gang, pool, short, trial))
+
+
+def open_slots(gang: Gang, pool: Pool, trial: Trial) -> Int64:
+    """Count the workers that each node of the pool holds now for this gang: int64 (n,)."""
+    open_nodes = fit.usable(pool, trial.snapshot) & fit.admitted(gang, pool, trial.snapshot)
+    return np.where(open_nodes, trial.slots(gang, pool), 0)
+
+
+def _short(answer: Packed | Shortfall) -> Shortfall:
+    """Unpack an answer known to be negative; a gang that fits after all is short of nothing."""
+    return answer if isinstance(answer, Shortfall) else Shortfall(Limit.TOTAL, int(answer.counts.sum()))
+
+
+def _reason(gang: Gang, pool: Pool, short: Shortfall, trial: Trial) -> WaitReason:
+    match short.limit:
+        case Limit.DOMAIN:
+            return WaitReason.NO_DOMAIN_LARGE_ENOUGH
+        case Limit.GROUPS | Limit.ATOMIC:
+            return WaitReason.FRAGMENTED
+        case Limit.TOTAL:
+            usable = fit.usable(pool, trial.snapshot) & fit.admitted(gang, pool, trial.snapshot)
+            devices = np.maximum(trial.free[pool.nodes, pool.column], 0)[usable].sum()
+            scattered = gang.devices > 0 and devices >= gang.workers * gang.devices
+            return WaitReason.FRAGMENTED if scattered else WaitReason.NOT_ENOUGH_FREE
+
+
+def _facts(
+    gang: Gang, pool: Pool, need: Need, short: Shortfall, trial: Trial, reason: WaitReason
+) -> Diagnosis:
+    everywhere = np.ones(len(pool.nodes), np.bool_)
+    if short.limit is Limit.DOMAIN and short.best is not None and need.required is not None:
+        level = pool.fabric.levels[need.required]
+        inside = np.asarray(level.domain == short.best)
+        counts = _counts(gang, pool, trial, inside)
+        name = level.names[short.best]
+        return Diagnosis(pool.name, pool.profile.id, reason, short.have, level.name, name, counts)
+    counts = _counts(gang, pool, trial, everywhere)
+    return Diagnosis(pool.name, pool.profile.id, reason, short.have, "", "", counts)
+
+
+def _counts(gang: Gang, pool: Pool, trial: Trial, inside: Bool) -> NodeCounts:
+    """Sort nodes by the first thing that keeps them out, state first: what an admin can mend comes first."""
+    snapshot = trial.snapshot
+    state = snapshot.state[pool.nodes]
+    matching = fit.admitted(replace(gang, avoid=()), pool, snapshot)
+    open_now = fit.admitted(gang, pool, snapshot)
+    healthy = inside & (state == NodeState.USABLE)
+    usable = healthy & open_now
+    holding = trial.slots(gang, pool) > 0
+
+    def count(which: Bool) -> int:
+        return int(np.count_nonzero(which))
+
+    return NodeCounts(
+        total=count(inside),
+        free=count(usable & holding),
+        used=count(usable & ~holding),
+        cordoned=count(inside & (state == NodeState.CORDONED)),
+        not_ready=count(inside & (state == NodeState.NOT_READY)),
+        unhealthy=count(inside & (state == NodeState.UNHEALTHY)),
+        excluded=count(healthy & ~matching),
+        avoided=count(healthy & matching & ~open_now),
+    )

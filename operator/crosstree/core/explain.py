@@ -1,0 +1,175 @@
+"""Why a gang waits, in one sentence with counts and the way out.
+
+The text is the same in status, events, command line and simulator. It is bounded in length and does not
+change while nothing it speaks of changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from enum import Enum
+
+from crosstree.core.candidates import Candidate, Rejection, candidates, judge, wanted
+from crosstree.core.capacity import Trial
+from crosstree.core.diagnose import Diagnosis, NodeCounts, diagnose, open_slots
+from crosstree.core.placement.need import Need, Packed
+from crosstree.core.placement.pack import pack
+from crosstree.core.plan import Wait, WaitReason
+from crosstree.core.policy import Policy
+from crosstree.core.snapshot import Pool, Snapshot
+from crosstree.core.workload import Gang
+
+SHOWN = 6
+"""Names listed in a message before it says how many more there are."""
+
+
+class Effort(Enum):
+    """How much an explanation may cost."""
+
+    COUNTS = "counts"
+    """What is missing and where."""
+    FULL = "full"
+    """Also which change of the request would start it now."""
+
+
+def verdict(gang: Gang, trial: Trial, policy: Policy, effort: Effort) -> Wait:
+    """Explain why the gang does not fit on the trial as it stands.
+
+    The first model it prefers that is not hopeless speaks for it; the others are summed up.
+    """
+    accepted, rejected = candidates(gang, trial.snapshot.pools, trial.free, trial.snapshot.allocatable)
+    if not accepted:
+        reason, text = _nowhere(gang, trial.snapshot, rejected)
+        return Wait(gang.key, gang.uid, reason, _bounded(text, policy))
+    found = [(diagnose(gang, one, trial), one) for one in accepted]
+    hopeful = [pair for pair in found if pair[0].reason is not WaitReason.SHAPE_IMPOSSIBLE] or found
+    chosen, candidate = hopeful[0]
+    parts = [what(gang, chosen), where(chosen)]
+    if effort is Effort.FULL:
+        parts.append(way_out(gang, chosen, candidate, trial))
+    if len(found) > 1:
+        parts.append(f"Also short: {_listing([one.model for one, _ in found if one is not chosen])}.")
+    return Wait(gang.key, gang.uid, chosen.reason, _bounded(" ".join(part for part in parts if part), policy))
+
+
+def what(gang: Gang, found: Diagnosis) -> str:
+    """Say what is asked for and what is missing."""
+    asked = f"{_workers(gang.workers)} of {gang.devices} {found.model}"
+    place = f"one {found.level}" if found.level else f"pool {found.pool}"
+    held = f"the best {found.level} ({found.domain})" if found.level else "it"
+    match found.reason:
+        case WaitReason.SHAPE_IMPOSSIBLE if found.missing:
+            return f"{asked} also ask for {_listing(found.missing)}, which no node offers."
+        case WaitReason.SHAPE_IMPOSSIBLE:
+            return f"{asked} need {place}; even empty and whole {held} holds only {found.have}."
+        case WaitReason.FRAGMENTED:
+            return (
+                f"{asked} need {place}; enough accelerators are free, but scattered so that only {found.have} of "
+                f"{gang.workers} workers fit."
+            )
+        case WaitReason.NODES_UNHEALTHY:
+            return (
+                f"{asked} would fit if every node of pool {found.pool} could be used; {found.have} fit now."
+            )
+        case _:
+            return f"{asked} need {place}; {held} has room for {found.have} now."
+
+
+def where(found: Diagnosis) -> str:
+    """Count the nodes the diagnosis is about, by what keeps them out."""
+    counts: NodeCounts = found.nodes
+    parts = [
+        f"{number} {name}"
+        for number, name in (
+            (counts.free, "free"),
+            (counts.used, "used"),
+            (counts.cordoned, "cordoned"),
+            (counts.not_ready, "not ready"),
+            (counts.unhealthy, "unhealthy"),
+            (counts.excluded, "excluded by node selector, affinity or taints"),
+            (counts.avoided, "avoided after a failure"),
+        )
+        if number
+    ]
+    return f"Of {counts.total} nodes there: {', '.join(parts) or 'none'}."
+
+
+def way_out(gang: Gang, found: Diagnosis, candidate: Candidate, trial: Trial) -> str:
+    """Name the smallest change of the request that would start it now, or what it waits for."""
+    slots = open_slots(gang, candidate.pool, trial)
+    for text, need in _relaxed(candidate):
+        if isinstance(pack(candidate.pool.fabric, slots, need), Packed):
+            return f"{text} would start it now."
+    for pool in trial.snapshot.pools:
+        if _would_start(gang, pool, trial):
+            return f"Adding {pool.profile.id} to accelerators.models would start it now."
+    match found.reason:
+        case WaitReason.SHAPE_IMPOSSIBLE if found.missing:
+            return "Drop that request, or install what offers it."
+        case WaitReason.SHAPE_IMPOSSIBLE if found.have:
+            return f"Ask for at most {_workers(found.have)}, or allow a wider level."
+        case WaitReason.SHAPE_IMPOSSIBLE:
+            return "Ask for less per worker, or for another model."
+        case WaitReason.NODES_UNHEALTHY:
+            return "It starts when those nodes are back."
+        case _ if found.have and candidate.need.group_size == 1 and candidate.need.atomic is None:
+            return f"{_workers(found.have)} would start now; else it starts when running work ends."
+        case _:
+            return "It starts when running work ends."
+
+
+def _relaxed(candidate: Candidate) -> Iterator[tuple[str, Need]]:
+    """List weaker demands, the least weakened first."""
+    need = candidate.need
+    levels = candidate.pool.fabric.levels
+    if need.required is not None:
+        for depth in range(need.required - 1, -1, -1):
+            yield f"Allowing level {levels[depth].name}", replace(need, required=depth)
+        yield "Dropping topology.required", replace(need, required=None)
+    if need.group_depth is not None:
+        for depth in range(need.group_depth - 1, -1, -1):
+            yield f"Keeping groups in one {levels[depth].name}", replace(need, group_depth=depth)
+        yield "Dropping topology.groups", replace(need, group_size=1, group_depth=None)
+
+
+def _would_start(gang: Gang, pool: Pool, trial: Trial) -> bool:
+    """Say whether a pool the gang did not ask for holds it now."""
+    if wanted(gang, pool) or not gang.models:
+        return False
+    need = judge(gang, pool, trial.snapshot.allocatable)
+    return isinstance(need, Need) and isinstance(
+        pack(pool.fabric, open_slots(gang, pool, trial), need), Packed
+    )
+
+
+def _nowhere(gang: Gang, snapshot: Snapshot, rejected: Sequence[Rejection]) -> tuple[WaitReason, str]:
+    """Explain a gang that no pool could ever take."""
+    if rejected:
+        return rejected[0].reason, rejected[0].message
+    models = _listing(sorted({pool.profile.id for pool in snapshot.pools}))
+    asked = _listing(gang.models) or (
+        f"accelerator of vendor {gang.vendor}" if gang.vendor else "accelerator"
+    )
+    if not snapshot.pools:
+        return (
+            WaitReason.CLUSTER_NOT_READY,
+            f"AICluster {snapshot.cluster} has no accelerator pool yet: no node it selects offers a known one.",
+        )
+    return (
+        WaitReason.MODEL_UNAVAILABLE,
+        f"AICluster {snapshot.cluster} has no {asked}. Models here: {models}.",
+    )
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker" if count == 1 else f"{count} workers"
+
+
+def _listing(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _bounded(text: str, policy: Policy) -> str:
+    return text if len(text) <= policy.max_message else text[: policy.max_message - 1].rstrip() + "…"

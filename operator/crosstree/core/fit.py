@@ -1,0 +1,92 @@
+"""How many workers of a gang each node of a pool could take right now.
+
+The only place that combines free amounts, intra-node rules, node state and eligibility into a number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosstree.core import intranode
+from crosstree.core.arrays import Bool, Int8, Int32, Int64
+from crosstree.core.snapshot import NodeState, Pool, Snapshot
+from crosstree.core.workload import Gang
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one worker takes on a node of a pool, by column of the snapshot.
+
+    `columns` and `amounts` list the resources other than the accelerator; an amount is never zero. `missing`
+    names resources that no node offers at all: nothing fits.
+    """
+
+    device_column: int
+    devices: int
+    columns: tuple[int, ...]
+    amounts: tuple[int, ...]
+    missing: tuple[str, ...] = ()
+
+
+def request_of(gang: Gang, pool: Pool, resources: tuple[str, ...]) -> Request:
+    """Translate a gang's request into columns of a snapshot with these `resources`."""
+    index = {name: column for column, name in enumerate(resources)}
+    wanted = [(name, amount) for name, amount in gang.requests if amount > 0 and name != pool.resource]
+    return Request(
+        device_column=pool.column,
+        devices=gang.devices,
+        columns=tuple(index[name] for name, _ in wanted if name in index),
+        amounts=tuple(amount for name, amount in wanted if name in index),
+        missing=tuple(name for name, _ in wanted if name not in index),
+    )
+
+
+def slots(request: Request, pool: Pool, rows: Int32, allocatable: Int64, free: Int64, grain: Int8) -> Int64:
+    """Count identical workers that each of `rows` holds, looking at amounts and wiring only.
+
+    Args:
+        request: What one worker takes.
+        pool: Gives the intra-node rule.
+        rows: Nodes to look at, int32 (m,).
+        allocatable: Int64 (N, R).
+        free: Int64 (N, R); negative where overcommitted.
+        grain: Int8 (N,).
+
+    Returns:
+        int64 (m,), never negative. A resource the worker does not ask for never limits it.
+
+    O(m·R') for the R' resources asked for.
+    """
+    if request.missing:
+        return np.zeros(len(rows), np.int64)
+    result: Int64 | None = None
+    if request.devices:
+        column = request.device_column
+        result = intranode.slots(
+            pool.profile.intra, allocatable[rows, column], free[rows, column], grain[rows], request.devices
+        )
+    for column, amount in zip(request.columns, request.amounts, strict=True):
+        fits = np.maximum(free[rows, column], 0) // amount
+        result = fits if result is None else np.minimum(result, fits)
+    if result is None:
+        return np.zeros(len(rows), np.int64)
+    return result
+
+
+def admitted(gang: Gang, pool: Pool, snapshot: Snapshot) -> Bool:
+    """Say which nodes of the pool the gang may use by constraint alone, in pool order: Bool (n,)."""
+    mask = snapshot.masks.get(gang.constraint)
+    allowed = np.ones(len(pool.nodes), np.bool_) if mask is None else mask[pool.nodes].copy()
+    if gang.avoid:
+        avoided = set(gang.avoid)
+        allowed &= np.fromiter(
+            (snapshot.names[row] not in avoided for row in pool.nodes), np.bool_, count=len(pool.nodes)
+        )
+    return allowed
+
+
+def usable(pool: Pool, snapshot: Snapshot) -> Bool:
+    """Say which nodes of the pool take new pods, in pool order: Bool (n,)."""
+    return np.asarray(snapshot.state[pool.nodes] == NodeState.USABLE)

@@ -1,0 +1,90 @@
+"""A TrainingJob as the domain sees it: the gang it asks for, the rules of its life, and its progress.
+
+Made by `translate.job`; wire models stop there. Everything under `progress` is read back from the object's
+status: it is the state that survives a restart of the operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from crosstree.core.plan import NodeShare, Span
+from crosstree.core.workload import Gang
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the current attempt runs; the same facts as `plan.Place`, as stored in the status."""
+
+    pool: str
+    model: str
+    resource: str
+    nodes: tuple[NodeShare, ...]
+    spans: tuple[Span, ...] = ()
+
+    def node_of(self, index: int) -> str:
+        """Return the node of worker `index`; KeyError if the placement does not hold it."""
+        for share in self.nodes:
+            if share.first <= index < share.first + share.count:
+                return share.name
+        raise KeyError(index)
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """One entry of the restart history. `charged` entries count against `maxRestarts`."""
+
+    at: float
+    reason: str
+    node: str = ""
+    message: str = ""
+    charged: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the status says has happened.
+
+    `attempt` is 0 until the first placement, then counts placements. `placement` is None while nothing is
+    placed. `conditions` is the stored list, as it stands on the wire.
+    """
+
+    attempt: int = 0
+    placement: Placement | None = None
+    restarts: tuple[Restart, ...] = ()
+    restarts_charged: int = 0
+    started_at: float | None = None
+    finished_at: float | None = None
+    conditions: tuple[Mapping[str, Any], ...] = ()
+    observed: Mapping[str, Any] = field(default_factory=dict)
+    """The status exactly as stored: what a new status is compared with before it is written."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """One TrainingJob.
+
+    `gang` holds what placement needs (its priority is filled in by the caller that knows PriorityClasses);
+    `template` is the user's pod template, untouched.
+    """
+
+    key: str
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    created: float
+    cluster: str
+    queue: str
+    priority_class: str
+    framework: str
+    gang: Gang
+    template: Mapping[str, Any]
+    suspend: bool = False
+    max_restarts: int = 3
+    ttl_after_finished: float | None = None
+    deleting: bool = False
+    progress: Progress = field(default_factory=Progress)

@@ -1,0 +1,70 @@
+"""Number the workers of a packed gang along the fabric, and say how well it is placed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crosstree.core.arrays import Int64
+from crosstree.core.placement.bounds import IMPOSSIBLE, fewest, fewest_within
+from crosstree.core.placement.items import at_level
+from crosstree.core.placement.need import Need
+from crosstree.core.plan import NodeShare, Span
+from crosstree.core.topology import NODE_LEVEL, Fabric
+
+
+def shares(fabric: Fabric, counts: Int64) -> tuple[NodeShare, ...]:
+    """Give consecutive indices to the workers of each node, in fabric order.
+
+    Neighbouring ranks are neighbouring nodes, index 0 is rank 0, and since a group never leaves its domain,
+    groups are consecutive too.
+
+    Args:
+        fabric: The pool's tree; names the nodes.
+        counts: Workers per node, int64 (n,).
+    """
+    names = fabric.levels[-1].names
+    used = np.flatnonzero(counts)
+    first = np.cumsum(counts[used]) - counts[used]
+    return tuple(
+        NodeShare(names[node], int(start), int(counts[node])) for node, start in zip(used, first, strict=True)
+    )
+
+
+def spans(fabric: Fabric, slots: Int64, counts: Int64, need: Need) -> tuple[Span, ...]:
+    """Compare the domains used at each declared level with the fewest any placement could have used.
+
+    Args:
+        fabric: The pool's tree.
+        slots: What each node held before, int64 (n,).
+        counts: Workers per node, int64 (n,).
+        need: What was asked for; bounds respect `required`, groups and whole slices.
+    """
+    return tuple(
+        Span(level.name, len(np.unique(level.domain[counts > 0])), _bound(fabric, depth, slots, need))
+        for depth, level in enumerate(fabric.levels)
+        if level.name != NODE_LEVEL
+    )
+
+
+def _bound(fabric: Fabric, depth: int, slots: Int64, need: Need) -> int:
+    size = 1
+    if need.atomic is not None:
+        level = fabric.levels[need.atomic]
+        whole = level.total((slots > 0).astype(np.int64)) == np.bincount(level.domain)
+        slots = np.where(whole[level.domain], slots, 0)
+    held = slots
+    base = len(fabric.levels) - 1
+    if need.group_depth is not None and depth <= need.group_depth:
+        size, base = need.group_size, need.group_depth
+        held = fabric.levels[base].total(slots) // size
+    items = at_level(fabric, base, held)
+    if need.required is None or need.required > base:
+        return fewest(items.sums(depth), need.workers // size)
+    if depth <= need.required:
+        return 1
+    parents = items.tree.parents(depth, need.required)
+    within = fewest_within(
+        items.sums(depth), parents, fabric.levels[need.required].size, need.workers // size
+    )
+    best = int(within.min())
+    return 0 if best == IMPOSSIBLE else best

@@ -1,0 +1,96 @@
+"""Decisions as values. Adapters apply them; the simulator applies them; tests compare them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class WaitReason(Enum):
+    """Why a job does not run now. A closed list: alerts and dashboards may rely on it."""
+
+    SUSPENDED = "Suspended"
+    """The job is suspended (`spec.suspend: true`). Set it to false."""
+    QUEUE_NOT_FOUND = "QueueNotFound"
+    """There is no JobQueue of that name, or it serves another AICluster. Name one of those listed."""
+    CLUSTER_NOT_FOUND = "ClusterNotFound"
+    """There is no AICluster of that name, or none is named and there are several or none."""
+    CLUSTER_NOT_READY = "ClusterNotReady"
+    """The AICluster has no usable pools yet. Its own conditions say what is missing."""
+    PRIORITY_CLASS_NOT_FOUND = "PriorityClassNotFound"
+    """There is no PriorityClass of that name. Create it, or name one of those listed."""
+    INVALID_SPEC = "InvalidSpec"
+    """The job says something impossible that the API server could not see. The sentence names the field."""
+    MODEL_UNAVAILABLE = "ModelUnavailable"
+    """No open pool has nodes with an accelerator the job asks for. Name a model that is there."""
+    LEVEL_UNKNOWN = "LevelUnknown"
+    """The fabric has no level of that name. Name one of those listed, or declare it in the AICluster."""
+    ILLEGAL_SIZE = "IllegalSize"
+    """The chip does not take that many devices per pod. The sentence lists the counts it takes."""
+    SHAPE_IMPOSSIBLE = "ShapeImpossible"
+    """The gang would not fit if the pool were empty and all of its nodes well. Ask for less."""
+    NODES_UNHEALTHY = "NodesUnhealthy"
+    """The gang would fit if nodes that are cordoned, NotReady, faulty or avoided could be used. Mend them."""
+    NO_DOMAIN_LARGE_ENOUGH = "NoDomainLargeEnough"
+    """No single domain of the required level has enough free now. Wait, or allow a wider level."""
+    FRAGMENTED = "Fragmented"
+    """Enough devices are free, but scattered: not enough on one node, in one group's domain, or in whole slices."""
+    NOT_ENOUGH_FREE = "NotEnoughFree"
+    """Fewer devices are free than the gang needs. It starts when enough others have ended."""
+    PODS_REFUSED = "PodsRefused"
+    """The API server refused the pods (quota, admission). Its words are in the sentence; tried again later."""
+    RECOVERING = "Recovering"
+    """The pods of an attempt that broke are still ending; the gang is placed again once they are gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeShare:
+    """`count` consecutive workers, from index `first`, on one node."""
+
+    name: str
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How many domains of a level the gang uses, against the fewest any placement could have used."""
+
+    level: str
+    domains: int
+    lower_bound: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Start this gang here. `nodes` covers indices 0..workers-1 in fabric order without gaps."""
+
+    key: str
+    uid: str
+    pool: str
+    model: str
+    resource: str
+    nodes: tuple[NodeShare, ...]
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Don't start this gang now, and why: one sentence with counts and the way out."""
+
+    key: str
+    uid: str
+    reason: WaitReason
+    message: str
+
+
+Decision = Place | Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one cycle decided for one cluster, in the order it was decided."""
+
+    cluster: str
+    generation: int
+    decisions: tuple[Decision, ...] = ()

@@ -1,0 +1,75 @@
+"""Facts about our own pods and the nodes under them: what the life of a job is decided on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from crosstree.core.snapshot import NodeState
+
+
+class PodPhase(Enum):
+    """`status.phase` of a pod."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How the trainer container (else the first that failed) ended."""
+
+    code: int
+    reason: str = ""
+    message: str = ""
+    finished_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PodFact:
+    """One of our pods as the API server shows it now.
+
+    Attributes:
+        node: Node it is bound to; empty while unbound.
+        disrupted: It carries condition DisruptionTarget=True, or the kubelet refused it at admission: its end
+            is not the program's fault.
+        exit: How it ended, once a container has ended.
+        stuck: Why it can't start, as the kubelet or kube-scheduler says (`ImagePullBackOff: …`,
+            `Unschedulable: …`); empty if nothing is wrong.
+        stuck_since: When that began, seconds since the epoch; 0 if nothing is wrong.
+        unhealthy_device: Its status reports an allocated device as Unhealthy.
+    """
+
+    name: str
+    uid: str
+    job_uid: str
+    index: int
+    attempt: int
+    phase: PodPhase
+    node: str = ""
+    ready: bool = False
+    terminating: bool = False
+    disrupted: bool = False
+    exit: Exit | None = None
+    stuck: str = ""
+    stuck_since: float = 0.0
+    unhealthy_device: bool = False
+    created: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeHealth:
+    """State of a node that a placement uses.
+
+    `since` is when the state began, seconds since the epoch. `exists` is False once the Node object is gone.
+    `overcommitted` is how many accelerators our pods there hold beyond what is allocatable: devices lost.
+    """
+
+    name: str
+    exists: bool
+    state: NodeState
+    since: float
+    overcommitted: int = 0

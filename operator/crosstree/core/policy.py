@@ -1,0 +1,20 @@
+"""What an admin may choose about scheduling, as one value handed to every cycle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Settings of a cycle.
+
+    Attributes:
+        max_message: Bounds every explanation, in characters: status and events have limits, and so do
+            readers.
+        explained_in_full: Distinct requests per cycle for which ways out are tried; each costs a few
+            placements. Those further down the queue get the counts alone.
+    """
+
+    max_message: int = 480
+    explained_in_full: int = 64

@@ -1,0 +1,84 @@
+"""Everything one cycle may look at: the nodes of one AICluster as columns, its pools, its waiting gangs.
+
+A snapshot is immutable and complete: the same snapshot, policy and time give an equal Plan in any process.
+Static arrays (pools, fabrics, allocatable) are shared between snapshots; only `free`, `state` and `grain`
+are new each cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from crosstree.core.accelerator import Profile
+from crosstree.core.arrays import Bool, Int8, Int32, Int64
+from crosstree.core.topology import Fabric
+from crosstree.core.workload import Gang, NodeConstraint
+
+
+class NodeState(IntEnum):
+    """Why a node can or can't take new pods; order is the order in which explanations list them."""
+
+    USABLE = 0
+    CORDONED = 1
+    NOT_READY = 2
+    UNHEALTHY = 3
+    """The node reports a device fault that its vendor's row calls faulty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Nodes of one cluster with the same accelerator.
+
+    Attributes:
+        name: Name of its AcceleratorPool.
+        profile: The accelerator.
+        resource: Extended resource that pods request.
+        column: Index of `resource` in `Snapshot.resources`.
+        nodes: Rows of its nodes in the snapshot, int32 (n,), in fabric order: neighbours in this array
+            are neighbours in the fabric.
+        fabric: The tree over exactly these nodes, in this order.
+        schedulable: False while an admin has closed the pool.
+    """
+
+    name: str
+    profile: Profile
+    resource: str
+    column: int
+    nodes: Int32
+    fabric: Fabric
+    schedulable: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """One AICluster at one moment.
+
+    Attributes:
+        cluster: Name of the AICluster.
+        generation: Grows with every change of anything below.
+        names: Node names by row.
+        resources: Resource names by column; units of `base.quantity`.
+        allocatable: Int64 (N, R).
+        free: Int64 (N, R): allocatable less every bound pod, whoever made it, less placements in flight.
+            Negative where a node is overcommitted.
+        state: Int8 (N,) of `NodeState`.
+        grain: Int8 (N,): log2 of the largest power of two that divides the device count of every
+            accelerator pod on the node; 7 on an empty node. Bounds how scattered its free devices can be.
+        pools: In order of name.
+        gangs: Waiting gangs, in any order.
+        masks: For each constraint that a waiting gang carries, Bool (N,) of nodes it admits.
+    """
+
+    cluster: str
+    generation: int
+    names: tuple[str, ...]
+    resources: tuple[str, ...]
+    allocatable: Int64
+    free: Int64
+    state: Int8
+    grain: Int8
+    pools: tuple[Pool, ...]
+    gangs: tuple[Gang, ...] = ()
+    masks: Mapping[NodeConstraint, Bool] = field(default_factory=dict)

@@ -1,0 +1,96 @@
+"""A gang: what a TrainingJob asks the scheduler for, reduced to what a decision needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Every `size` consecutive workers stay inside one domain of `level`."""
+
+    size: int
+    level: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Toleration:
+    """A pod's toleration; empty key tolerates every key, empty effect every effect."""
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Taint:
+    """A node's taint."""
+
+    key: str
+    value: str
+    effect: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Requirement:
+    """One `matchExpressions` or `matchFields` entry: In, NotIn, Exists, DoesNotExist, Gt, Lt.
+
+    `key` is a node label, or `metadata.name` for the one field Kubernetes knows.
+    """
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class NodeConstraint:
+    """Which nodes a worker may use: nodeSelector, required node affinity, tolerations.
+
+    `terms` is an OR of ANDs, as in `requiredDuringSchedulingIgnoredDuringExecution`; no terms means no
+    such demand.
+    """
+
+    selector: tuple[tuple[str, str], ...] = ()
+    terms: tuple[tuple[Requirement, ...], ...] = ()
+    tolerations: tuple[Toleration, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gang:
+    """Workers that start together or not at all. All workers of a gang are alike.
+
+    Attributes:
+        key: `namespace/name` of the TrainingJob.
+        uid: Its uid; a job deleted and made again is another gang.
+        workers: Number of pods.
+        devices: Accelerators per pod; may be 0 for CPU-only work.
+        models: Profile ids in order of preference; empty means any.
+        vendor: Only this vendor's accelerators; empty means any.
+        requests: Other resources per pod, in the units of `base.quantity`, sorted by name.
+        required: Level the whole gang must fit in; empty means none.
+        preferred: Level to use as few domains of as possible; empty means none.
+        groups: Consecutive workers that stay together, or None.
+        constraint: Which nodes a worker may use.
+        priority: Value of its PriorityClass; higher goes first.
+        created: Seconds since the epoch; older goes first among equals.
+        queue: Name of its JobQueue.
+        avoid: Nodes that failed this gang recently: not used.
+    """
+
+    key: str
+    uid: str
+    workers: int
+    devices: int
+    models: tuple[str, ...] = ()
+    vendor: str = ""
+    requests: tuple[tuple[str, int], ...] = ()
+    required: str = ""
+    preferred: str = ""
+    groups: Groups | None = None
+    constraint: NodeConstraint = NodeConstraint()
+    priority: int = 0
+    created: float = 0.0
+    queue: str = "default"
+    avoid: tuple[str, ...] = ()
