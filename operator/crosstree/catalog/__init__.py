@@ -1,0 +1,1 @@
+"""Accelerators as data: what they are called, how they are recognised, how they are wired. See `load`."""
