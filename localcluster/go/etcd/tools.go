@@ -1,0 +1,6 @@
+//go:build tools
+
+// Package tools names the command that localcluster builds, so that go.mod and go.sum pin what it needs.
+package tools
+
+import _ "go.etcd.io/etcd/server/v3"
