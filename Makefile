@@ -1,0 +1,84 @@
+# Everything a person or CI starts. `make` alone prints what there is.
+# Nothing here needs root or a container engine: Python 3.11 or newer, Go, make and git are enough.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+NODES  ?= 1000
+FLEET  ?= localcluster/fleets/mixed.yaml
+NAME   ?= default
+
+# Setup is done again when one of these changes, whatever the file times of a fresh clone say.
+STAMP  := $(VENV)/.ready-$(shell cat requirements/dev.txt pyproject.toml | cksum | cut -d' ' -f1)
+
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-unit test-cluster check format verify generate bench \
+        cluster-up cluster-down binaries lock clean
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv with crosstree in it (seconds when nothing changed)
+
+$(STAMP):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "make: $(PYTHON) is $$($(PYTHON) --version 2>&1), but Crosstree needs Python 3.11 or newer." \
+	       "Install it, or name one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "==> $(VENV): installing the packages of requirements/dev.txt"
+	@rm -f $(VENV)/.ready-*
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+	@echo "==> $(VENV) is ready: . $(BIN)/activate, then: crosstree --help"
+
+demo: setup binaries ## A mixed fleet, a dozen jobs, a lost node, and a table of what happened
+	@$(BIN)/python demo/run.py
+
+test: setup binaries check test-unit test-cluster ## All tests that need no root
+
+test-unit: setup ## Tests without an API server
+	@echo "==> unit, property, golden and architecture tests"
+	@$(BIN)/python -m pytest -m "not cluster" $(ARGS)
+
+test-cluster: setup binaries ## Tests against a real API server (CROSSTREE_TEST_KUBECONFIG, else a local one)
+	@echo "==> tests against a real API server"
+	@$(BIN)/python -m pytest -m cluster $(ARGS)
+
+check: setup verify ## Formatter, linter, strict types, generated files
+	@echo "==> ruff and mypy"
+	@$(BIN)/ruff format --check --quiet . || { echo "make: run 'make format'" >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+
+format: setup ## Format the code and sort imports
+	@$(BIN)/ruff check --quiet --select I --fix .
+	@$(BIN)/ruff format --quiet .
+
+verify: setup ## Fail if crds/ or docs/reference/ differ from the code they are made of
+	@echo "==> generated files"
+	@$(BIN)/python -m tools.verify
+
+generate: setup ## Write crds/ and docs/reference/ anew from the code
+	@$(BIN)/python -m tools.verify --write
+
+bench: setup binaries ## Time decisions in process and whole gangs through a local cluster (JSON lines)
+	@BIN=$(BIN) NODES=$(NODES) tools/bench.sh
+
+binaries: setup
+	@if [ -z "$$CROSSTREE_TEST_KUBECONFIG" ]; then $(BIN)/python -m localcluster build >/dev/null; fi
+
+cluster-up: setup ## Start a local cluster: NODES=1000 FLEET=file.yaml NAME=default; prints its kubeconfig last
+	@$(BIN)/python -m localcluster up --name $(NAME) --nodes $(NODES) --fleet $(FLEET)
+
+cluster-down: setup ## Stop the local cluster NAME and forget it
+	@$(BIN)/python -m localcluster down --name $(NAME)
+
+lock: setup ## Pin requirements/*.in anew, with hashes
+	@$(BIN)/python -m tools.lock
+
+clean: ## Remove .venv and caches of this clone (built binaries stay in the cache outside it)
+	@rm -rf $(VENV) build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} + ; find . -name '*.egg-info' -prune -exec rm -rf {} +

@@ -1,0 +1,33 @@
+"""What every test may use. Fixtures live in tests/support; here they are only made known."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["tests.support.control_plane"]
+
+# Timings on a shared machine vary too much for hypothesis' deadline; the number of examples is what counts.
+settings.register_profile(
+    "default", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(autouse=True)
+def _no_kubeconfig_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep tests away from whatever cluster the developer works on."""
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by folder and by fixture, so that nobody forgets: these need an API server."""
+    cluster_tests = Path(__file__).parent / "cluster"
+    fixtures = {"control_plane", "own_control_plane", "binaries"}
+    for item in items:
+        if item.path.is_relative_to(cluster_tests) or fixtures & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.cluster)

@@ -1,0 +1,356 @@
+"""One TrainingJob in a world of its own: pods, nodes, a status and a scheduler, all in memory, no time but ours.
+
+The world stands behind the two ports of the reconciler. It can kill the operator right after (or right before) any
+write takes effect, refuse pods, lose nodes, and it checks after every write what must hold always.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from crosstree.base.errors import AlreadyExists, Conflict, NotFound, Refused
+from crosstree.base.names import LABEL_ATTEMPT, LABEL_INDEX
+from crosstree.core.cluster import Binding, Cluster
+from crosstree.core.job import Job
+from crosstree.core.lifecycle import avoided, finished, wants_placement
+from crosstree.core.plan import Decision, NodeShare, Place, Span, Wait, WaitReason
+from crosstree.core.pods import Exit, NodeHealth, PodFact, PodPhase
+from crosstree.core.snapshot import NodeState
+from crosstree.engine.work import Again
+from crosstree.reconcilers.trainingjob import TrainingJobReconciler
+from crosstree.translate.stored import progress
+from tests.support.builders.jobs import GPU, MODEL, T0
+
+PARTIAL_SECONDS = 60
+"""A gang may be partial for this long while every node answers."""
+
+READY_AFTER = 2
+"""Ticks from creation to readiness."""
+
+
+class Killed(BaseException):
+    """The operator was killed: the write may have taken effect, nobody heard of it."""
+
+
+@dataclass
+class Outcome:
+    """How a worker of one attempt ends: `code` after `ticks` of being ready."""
+
+    ticks: int = 3
+    code: int = 0
+    reason: str = ""
+    disrupted: bool = False
+
+
+@dataclass
+class VirtualPod:
+    """A pod and how long it has lived."""
+
+    fact: PodFact
+    body: Mapping[str, Any]
+    age: int = 0
+
+
+@dataclass
+class VirtualStore:
+    """The part of the object store that the reconciler reads."""
+
+    world: VirtualJobs
+    clusters: dict[str, Cluster]
+
+    @property
+    def jobs(self) -> Mapping[str, Job]:
+        """The one job, if it is still there."""
+        return {self.world.job.key: self.world.job} if self.world.exists else {}
+
+    def put(self, kind: str, raw: Mapping[str, Any]) -> None:
+        """The store is the truth here; there is nothing to remember."""
+
+
+@dataclass
+class VirtualJobs:
+    """The world. Satisfies both `Facts` and `Writer`.
+
+    Attributes:
+        job: The job as stored.
+        behaviour: Attempt and index to the worker's fate; what is not named succeeds.
+        kill_at: Numbers of writes at which the operator is killed, counted from 1 over the whole run.
+        kill_before: Whether the write is lost (True) or takes effect (False) when the operator is killed.
+        refusing: Seconds from the start during which the server refuses every pod but the first worker's.
+        lagging: Whether the operator sees pods as they were a tick ago, as a slow watch would show them.
+        nodes: State of each node; a node that is gone has none.
+    """
+
+    job: Job
+    behaviour: Callable[[int, int], Outcome] = lambda attempt, index: Outcome()
+    kill_at: frozenset[int] = frozenset()
+    kill_before: bool = False
+    refusing: int = 0
+    lagging: bool = False
+    nodes: dict[str, NodeState] = field(default_factory=dict)
+    now: float = T0
+    exists: bool = True
+    pods: dict[str, VirtualPod] = field(default_factory=dict)
+    services: int = 0
+    events: list[tuple[str, str, str]] = field(default_factory=list)
+    writes: int = 0
+    kills: int = 0
+    dead: bool = False
+    violations: list[str] = field(default_factory=list)
+    phases: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.store = VirtualStore(self, {"east": Cluster("east", "c", 1, "1", T0, binding=Binding.SCHEDULER)})
+        self._since: dict[str, float] = {}
+        self._partial_since: float | None = None
+        self._given: Place | None = None
+        for index in range(self.job.gang.workers * 3 + 6):
+            self.nodes.setdefault(f"n{index:02d}", NodeState.USABLE)
+        self._made = 0
+        self._shown: tuple[PodFact, ...] = ()
+
+    # ---- Facts
+
+    def pods_of(self, namespace: str, job_name: str) -> tuple[PodFact, ...]:
+        return self._shown if self.lagging else self._present()
+
+    def health_of(self, job: Job) -> tuple[NodeHealth, ...]:
+        placement = job.progress.placement
+        if placement is None:
+            return ()
+        return tuple(
+            NodeHealth(
+                s.name,
+                s.name in self.nodes,
+                self.nodes.get(s.name, NodeState.USABLE),
+                self._since.get(s.name, 0),
+            )
+            for s in placement.nodes
+        )
+
+    def decision_for(self, key: str, uid: str) -> Decision | None:
+        if self._given is None and wants_placement(self.job, self.pods_of("", "")):
+            self._given = self._place()
+            if self._given is None:
+                return Wait(key, uid, WaitReason.NOT_ENOUGH_FREE, "There are too few nodes.")
+        return self._given
+
+    def carried_out(self, key: str, uid: str) -> None:
+        self._given = None
+
+    def give_back(self, key: str, uid: str) -> None:
+        self._given = None
+
+    # ---- Writer
+
+    async def create_pod(self, namespace: str, body: bytes) -> None:
+        with_kill = self._begin()
+        pod = json.loads(body)
+        name = pod["metadata"]["name"]
+        if self.now < T0 + self.refusing and not name.endswith("-0"):
+            raise Refused("pods is forbidden: exceeded quota", status=403)
+        if name in self.pods:
+            raise AlreadyExists(f"pods {name!r} already exists", status=409)
+        self._made += 1
+        labels = pod["metadata"]["labels"]
+        fact = PodFact(
+            name=name,
+            uid=f"pod-uid-{self._made}",
+            job_uid=pod["metadata"]["ownerReferences"][0]["uid"],
+            index=int(labels[LABEL_INDEX]),
+            attempt=int(labels[LABEL_ATTEMPT]),
+            phase=PodPhase.PENDING,
+            created=self.now,
+        )
+        self.pods[name] = VirtualPod(fact, pod)
+        self._end(with_kill)
+
+    async def create_service(self, namespace: str, body: bytes) -> None:
+        with_kill = self._begin()
+        if self.services:
+            raise AlreadyExists("services already exists", status=409)
+        self.services = 1
+        self._end(with_kill)
+
+    async def delete_pod(self, namespace: str, name: str, uid: str, grace: int | None = None) -> None:
+        with_kill = self._begin()
+        pod = self.pods.get(name)
+        if pod is not None and pod.fact.uid == uid:
+            if grace == 0:
+                del self.pods[name]
+            else:
+                pod.fact = replace(pod.fact, terminating=True)
+        self._end(with_kill)
+
+    async def patch_status(
+        self, plural: str, namespace: str | None, name: str, resource_version: str, status: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        with_kill = self._begin()
+        if not self.exists:
+            raise NotFound("gone", status=404)
+        if resource_version != self.job.resource_version:
+            raise Conflict("somebody wrote first", status=409)
+        merged = {
+            key: value for key, value in {**self.job.progress.observed, **status}.items() if value is not None
+        }
+        version = str(int(self.job.resource_version) + 1)
+        self.job = replace(
+            self.job, resource_version=version, progress=progress(json.loads(json.dumps(merged)))
+        )
+        self.phases.append(str(merged["phase"]))
+        self._end(with_kill)
+        return {"metadata": {"resourceVersion": version}, "status": merged}
+
+    async def delete_object(self, plural: str, namespace: str | None, name: str, uid: str) -> None:
+        with_kill = self._begin()
+        self.exists = False
+        self.pods.clear()
+        self._end(with_kill)
+
+    async def event(self, involved: Mapping[str, Any], type: str, reason: str, message: str) -> None:
+        self.events.append((type, reason, message))
+
+    # ---- what happens by itself
+
+    async def run(self, ticks: int, *, each: Callable[[int], None] = lambda tick: None) -> VirtualJobs:
+        """Let the world and the operator go on for some seconds, at most until the job has ended.
+
+        A killed operator is started again at once.
+        """
+        operator = TrainingJobReconciler(self, self)
+        for tick in range(ticks):
+            each(tick)
+            for _ in range(12):
+                try:
+                    outcome = await operator.reconcile(self.job.key, self.now)
+                except Conflict:
+                    continue
+                except Killed:
+                    await operator.drain()
+                    operator, self.dead, self._given = TrainingJobReconciler(self, self), False, None
+                    self._shown = self._present()  # a new process lists before it watches
+                    continue
+                if not (isinstance(outcome, Again) and outcome.after == 0):
+                    break
+            self._tick()
+            if self._over():
+                break
+        await operator.drain()
+        return self
+
+    def lose(self, node: str) -> None:
+        """Remove a Node object; its pods stay behind, and nobody ends them."""
+        self.nodes.pop(node, None)
+
+    def fail(self, node: str) -> None:
+        """Stop a node's kubelet."""
+        self.nodes[node] = NodeState.NOT_READY
+        self._since[node] = self.now
+
+    def remove(self, name: str) -> None:
+        """Delete a pod behind the operator's back."""
+        if name in self.pods:
+            self.pods[name].fact = replace(self.pods[name].fact, terminating=True)
+
+    def update(self, **spec: Any) -> None:
+        """Change the job's spec as its owner would."""
+        version = str(int(self.job.resource_version) + 1)
+        self.job = replace(self.job, resource_version=version, generation=self.job.generation + 1, **spec)
+
+    def _over(self) -> bool:
+        running = any(pod.fact.phase in (PodPhase.PENDING, PodPhase.RUNNING) for pod in self.pods.values())
+        return not self.exists or (finished(self.job.progress) and not running)
+
+    def _present(self) -> tuple[PodFact, ...]:
+        return tuple(pod.fact for pod in self.pods.values())
+
+    def _tick(self) -> None:
+        self.now += 1.0
+        self._shown = self._present()
+        for name, pod in list(self.pods.items()):
+            node = pod.fact.node
+            if node and self.nodes.get(node) is not NodeState.USABLE:
+                continue  # no kubelet: nothing starts, ends or is confirmed there
+            if pod.fact.terminating:
+                del self.pods[name]
+                continue
+            pod.age += 1
+            pod.fact = self._grown(pod)
+        self._check()
+
+    def _grown(self, pod: VirtualPod) -> PodFact:
+        fact = pod.fact
+        if fact.phase is PodPhase.PENDING:
+            terms = pod.body["spec"]["affinity"]["nodeAffinity"][
+                "requiredDuringSchedulingIgnoredDuringExecution"
+            ]
+            return replace(
+                fact,
+                phase=PodPhase.RUNNING,
+                node=terms["nodeSelectorTerms"][0]["matchFields"][0]["values"][0],
+            )
+        if fact.phase is not PodPhase.RUNNING or pod.age < READY_AFTER:
+            return fact
+        fate = self.behaviour(fact.attempt, fact.index)
+        if pod.age < READY_AFTER + fate.ticks:
+            return replace(fact, ready=True)
+        phase = PodPhase.FAILED if fate.code else PodPhase.SUCCEEDED
+        ended = Exit(fate.code, fate.reason, "", self.now)
+        return replace(fact, phase=phase, ready=False, exit=ended, disrupted=fate.disrupted)
+
+    def _place(self) -> Place | None:
+        keep_away = avoided(self.job.progress.restarts, self.now)
+        usable = [
+            n for n, state in sorted(self.nodes.items()) if state is NodeState.USABLE and n not in keep_away
+        ]
+        workers = self.job.gang.workers
+        if len(usable) < workers:
+            return None
+        shares = tuple(NodeShare(node, index, 1) for index, node in enumerate(usable[:workers]))
+        return Place(self.job.key, self.job.uid, "pool", MODEL, GPU, shares, (Span("leaf", 1, 1),))
+
+    # ---- what must hold always
+
+    def _begin(self) -> bool:
+        if self.dead:
+            raise Killed
+        self.writes += 1
+        kill = self.writes in self.kill_at
+        if kill:
+            self.kills += 1
+        if kill and self.kill_before:
+            self.dead = True
+            raise Killed
+        return kill
+
+    def _end(self, kill: bool) -> None:
+        self._check_attempts()
+        if kill:
+            self.dead = True
+            raise Killed
+
+    def _check_attempts(self) -> None:
+        attempts = {pod.fact.attempt for pod in self.pods.values()}
+        if len(attempts) > 1:
+            self.violations.append(
+                f"at {self.now - T0:.0f} s pods of attempts {sorted(attempts)} are alive together"
+            )
+
+    def _check(self) -> None:
+        self._check_attempts()
+        unreachable = any(
+            self.nodes.get(p.fact.node) is NodeState.NOT_READY for p in self.pods.values() if p.fact.node
+        )
+        alive = [p for p in self.pods.values() if p.fact.phase in (PodPhase.PENDING, PodPhase.RUNNING)]
+        whole = len(self.pods) == self.job.gang.workers and all(
+            not p.fact.terminating for p in self.pods.values()
+        )
+        if not alive or whole or unreachable:
+            self._partial_since = None
+        elif self._partial_since is None:
+            self._partial_since = self.now
+        elif self.now - self._partial_since > PARTIAL_SECONDS:
+            self.violations.append(f"at {self.now - T0:.0f} s the gang has been partial for too long")

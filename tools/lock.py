@@ -1,0 +1,46 @@
+"""Pin requirements/*.in to versions and hashes.
+
+The output names no index and no path, so that it reads the same whoever made it and installs from any mirror.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent.parent / "requirements"
+FLAGS = (
+    "--quiet",
+    "--upgrade",
+    "--generate-hashes",
+    "--allow-unsafe",
+    "--strip-extras",
+    "--no-header",
+    "--no-emit-options",
+    "--no-emit-index-url",
+    "--no-emit-find-links",
+    "--no-emit-trusted-host",
+)
+
+
+def main() -> int:
+    """Write run.txt, then dev.txt, which is constrained by it."""
+    # Wheels lying about on this machine would add hashes that nobody else can get.
+    environment = {key: value for key, value in os.environ.items() if key != "PIP_FIND_LINKS"}
+    for name in ("run", "dev"):
+        command = [sys.executable, "-m", "piptools", "compile", *FLAGS, "-o", f"{name}.txt", f"{name}.in"]
+        subprocess.run(command, cwd=FOLDER, env=environment, check=True)
+        pinned = FOLDER / f"{name}.txt"
+        head = (
+            f"# Every package of requirements/{name}.in with its version and hashes."
+            " Made by `make lock`; edit the .in file, not this one.\n"
+        )
+        pinned.write_text(head + pinned.read_text())
+        print(f"{pinned.name}: {pinned.read_text().count('==')} packages")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
