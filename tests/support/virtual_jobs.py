@@ -12,46 +12,24 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crosstree.base.errors import AlreadyExists, Conflict, NotFound, Refused
-from crosstree.base.names import LABEL_ATTEMPT, LABEL_INDEX
 from crosstree.core.cluster import Binding, Cluster
 from crosstree.core.job import Job
 from crosstree.core.lifecycle import avoided, finished, wants_placement
 from crosstree.core.plan import Decision, NodeShare, Place, Span, Wait, WaitReason
-from crosstree.core.pods import Exit, NodeHealth, PodFact, PodPhase
+from crosstree.core.pods import NodeHealth, PodFact, PodPhase
 from crosstree.core.snapshot import NodeState
 from crosstree.engine.work import Again
 from crosstree.reconcilers.trainingjob import TrainingJobReconciler
 from crosstree.translate.stored import progress
 from tests.support.builders.jobs import GPU, MODEL, T0
+from tests.support.virtual_pods import Outcome, VirtualPod
 
 PARTIAL_SECONDS = 60
 """A gang may be partial for this long while every node answers."""
 
-READY_AFTER = 2
-"""Ticks from creation to readiness."""
-
 
 class Killed(BaseException):
     """The operator was killed: the write may have taken effect, nobody heard of it."""
-
-
-@dataclass
-class Outcome:
-    """How a worker of one attempt ends: `code` after `ticks` of being ready."""
-
-    ticks: int = 3
-    code: int = 0
-    reason: str = ""
-    disrupted: bool = False
-
-
-@dataclass
-class VirtualPod:
-    """A pod and how long it has lived."""
-
-    fact: PodFact
-    body: Mapping[str, Any]
-    age: int = 0
 
 
 @dataclass
@@ -155,17 +133,7 @@ class VirtualJobs:
         if name in self.pods:
             raise AlreadyExists(f"pods {name!r} already exists", status=409)
         self._made += 1
-        labels = pod["metadata"]["labels"]
-        fact = PodFact(
-            name=name,
-            uid=f"pod-uid-{self._made}",
-            job_uid=pod["metadata"]["ownerReferences"][0]["uid"],
-            index=int(labels[LABEL_INDEX]),
-            attempt=int(labels[LABEL_ATTEMPT]),
-            phase=PodPhase.PENDING,
-            created=self.now,
-        )
-        self.pods[name] = VirtualPod(fact, pod)
+        self.pods[name] = VirtualPod.made(pod, f"pod-uid-{self._made}", self.now)
         self._end(with_kill)
 
     async def create_service(self, namespace: str, body: bytes) -> None:
@@ -278,28 +246,8 @@ class VirtualJobs:
                 del self.pods[name]
                 continue
             pod.age += 1
-            pod.fact = self._grown(pod)
+            pod.fact = pod.grown(self.behaviour(pod.fact.attempt, pod.fact.index), self.now)
         self._check()
-
-    def _grown(self, pod: VirtualPod) -> PodFact:
-        fact = pod.fact
-        if fact.phase is PodPhase.PENDING:
-            terms = pod.body["spec"]["affinity"]["nodeAffinity"][
-                "requiredDuringSchedulingIgnoredDuringExecution"
-            ]
-            return replace(
-                fact,
-                phase=PodPhase.RUNNING,
-                node=terms["nodeSelectorTerms"][0]["matchFields"][0]["values"][0],
-            )
-        if fact.phase is not PodPhase.RUNNING or pod.age < READY_AFTER:
-            return fact
-        fate = self.behaviour(fact.attempt, fact.index)
-        if pod.age < READY_AFTER + fate.ticks:
-            return replace(fact, ready=True)
-        phase = PodPhase.FAILED if fate.code else PodPhase.SUCCEEDED
-        ended = Exit(fate.code, fate.reason, "", self.now)
-        return replace(fact, phase=phase, ready=False, exit=ended, disrupted=fate.disrupted)
 
     def _place(self) -> Place | None:
         keep_away = avoided(self.job.progress.restarts, self.now)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from crosstree.base.errors import SpecError
 
@@ -29,6 +29,7 @@ _SUFFIX = {
     "Pi": Decimal(2**50),
     "Ei": Decimal(2**60),
 }
+_LARGEST = Decimal(2**63 - 1)
 _FORM = re.compile(r"^([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([numkMGTPE]|[KMGTPE]i|)$")
 
 
@@ -46,7 +47,9 @@ def parse(text: str | int | float, resource: str) -> int:
         raise SpecError(f"{text!r} is not a quantity of {resource}; write for example 8, 500m or 64Gi.")
     try:
         amount = Decimal(found[1]) * _SUFFIX[found[2]] * scale
-    except InvalidOperation as error:
+        if abs(amount) > _LARGEST:
+            raise SpecError(f"{text!r} of {resource} is more than Kubernetes can count.")
+    except ArithmeticError as error:
         raise SpecError(
             f"{text!r} is not a quantity of {resource}; write for example 8, 500m or 64Gi."
         ) from error

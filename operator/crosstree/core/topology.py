@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -154,6 +155,7 @@ def _node_level(names: Sequence[str]) -> Level:
 _DIGITS = re.compile(r"([0-9]+)")
 
 
+@lru_cache(maxsize=65536)  # names and labels come back at every layout; splitting them is most of its cost
 def _natural(text: str) -> tuple[tuple[int, int, str], ...]:
     """Order `leaf-2` before `leaf-10`: digits compare as numbers. Total, whatever the text."""
     return tuple(

@@ -1,0 +1,113 @@
+"""AcceleratorPool: the nodes of one AICluster that carry the same accelerator."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from crosstree.api.v1alpha1.common import (
+    AGE,
+    ATOMIC,
+    Column,
+    Conditions,
+    Count,
+    LabelSelector,
+    ModelId,
+    Object,
+    ObjectName,
+    ResourceName,
+    Wire,
+)
+from crosstree.api.v1alpha1.rules import Frozen
+
+_AGAIN = "delete the pool and create another."
+
+
+class PoolAccelerator(Wire):
+    """The accelerator of the pool."""
+
+    model: ModelId
+    """Model, as the catalog or the AICluster names it."""
+    resource_name: ResourceName
+    """Extended resource that pods ask for."""
+
+
+class AcceleratorPoolSpec(Wire):
+    """Which nodes, which accelerator."""
+
+    cluster: ObjectName
+    """AICluster it belongs to."""
+    node_selector: LabelSelector = Field(default_factory=LabelSelector)
+    """Nodes of the pool; left out, every node of the cluster with this accelerator."""
+    accelerator: PoolAccelerator
+    """The accelerator."""
+    schedulable: bool = True
+    """False lets running jobs end and starts no new ones here."""
+
+    FROZEN = (Frozen("cluster", _AGAIN), Frozen("accelerator.model", _AGAIN))
+
+
+class PoolDomain(Wire):
+    """One domain of a wide level."""
+
+    level: Annotated[str, Field(max_length=63)]
+    """Level."""
+    name: Annotated[str, Field(max_length=253)]
+    """Domain."""
+    nodes: Count
+    """Nodes of the pool there."""
+    total: Count
+    """Accelerators there."""
+    free: Count
+    """Free accelerators there."""
+
+
+class AcceleratorPoolStatus(Wire):
+    """The pool as observed."""
+
+    vendor: Annotated[str, Field(max_length=63)] = ""
+    """Vendor of the accelerator."""
+    model: Annotated[str, Field(max_length=63)] = ""
+    """Model of the accelerator."""
+    nodes: Count | None = None
+    """Nodes."""
+    total: Count | None = None
+    """Accelerators of the nodes."""
+    healthy: Count | None = None
+    """Those that can be used."""
+    allocated: Count | None = None
+    """Held by pods, whoever made them."""
+    free: Count | None = None
+    """Usable now."""
+    unhealthy: Count | None = None
+    """Broken, or on a node that is."""
+    domains: Annotated[list[PoolDomain], Field(max_length=256, json_schema_extra=ATOMIC)] = []
+    """Domains of the widest levels."""
+    conditions: Conditions = []
+    """Ready."""
+    observed_generation: Count | None = None
+    """Generation of the spec this status was made from."""
+
+
+class AcceleratorPool(Object):
+    """Nodes of an AICluster with the same accelerator. Made by the AICluster, or by hand."""
+
+    KIND = "AcceleratorPool"
+    PLURAL = "acceleratorpools"
+    SHORT = "apool"
+    COLUMNS = (
+        Column("Vendor", ".status.vendor", description="Vendor of the accelerator"),
+        Column("Model", ".spec.accelerator.model", description="Model of the accelerator"),
+        Column("Nodes", ".status.nodes", "integer", "Nodes"),
+        Column("Total", ".status.total", "integer", "Accelerators"),
+        Column("Allocated", ".status.allocated", "integer", "Held by pods"),
+        Column("Free", ".status.free", "integer", "Usable now"),
+        Column("Unhealthy", ".status.unhealthy", "integer", "Broken, or on a broken node"),
+        AGE,
+    )
+
+    spec: AcceleratorPoolSpec
+    """Which nodes, which accelerator."""
+    status: AcceleratorPoolStatus | None = None
+    """The pool as observed. Written by the operator."""

@@ -1,0 +1,106 @@
+"""What the operator writes into a TrainingJob. Only the schema comes from here; reading back is `translate`'s."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from crosstree.api.v1alpha1.common import ATOMIC, Conditions, Count, Time, Wire
+
+MAX_WORKERS = 100_000
+"""Indices up to 99,999 fit the names of pods, see `base.names.MAX_JOB_NAME`."""
+
+
+class Waiting(Wire):
+    """Why the job does not run now."""
+
+    reason: Annotated[str, Field(max_length=63)]
+    """One of a closed list."""
+    message: Annotated[str, Field(max_length=4096)]
+    """What is missing, how much, where, and what would help."""
+    since: Time | None = None
+    """Since when for this reason."""
+
+
+class PlacedNode(Wire):
+    """Consecutive workers on one node."""
+
+    name: Annotated[str, Field(max_length=253)]
+    """Node."""
+    first: Count
+    """Index of the first worker there."""
+    count: Count
+    """Workers there."""
+
+
+class Span(Wire):
+    """How many domains of a level the gang uses."""
+
+    level: Annotated[str, Field(max_length=63)]
+    """Level of the fabric."""
+    domains: Count
+    """Domains used."""
+    lower_bound: Count
+    """Fewest that any placement could have used at that time."""
+
+
+class Placement(Wire):
+    """Where the current attempt runs."""
+
+    pool: Annotated[str, Field(max_length=63)]
+    """AcceleratorPool; empty for work on CPUs."""
+    model: Annotated[str, Field(max_length=63)]
+    """Accelerator model."""
+    resource: Annotated[str, Field(max_length=317)]
+    """Resource its pods ask for."""
+    workers: Count
+    """Workers placed."""
+    nodes: Annotated[list[PlacedNode], Field(max_length=MAX_WORKERS, json_schema_extra=ATOMIC)] = []
+    """Nodes in the order of the workers' indices, which is the order of the fabric."""
+    spans: Annotated[list[Span], Field(max_length=16, json_schema_extra=ATOMIC)] = []
+    """Domains used at each level, against the fewest possible."""
+
+
+class RestartRecord(Wire):
+    """One restart."""
+
+    at: Time
+    """When."""
+    reason: Annotated[str, Field(max_length=63)]
+    """Why, in one word."""
+    node: Annotated[str, Field(max_length=253)] = ""
+    """Node it is blamed on, if any."""
+    message: Annotated[str, Field(max_length=4096)] = ""
+    """Why, in one sentence."""
+    charged: bool = True
+    """Whether it counts against `maxRestarts`."""
+
+
+class TrainingJobStatus(Wire):
+    """What has become of the job."""
+
+    conditions: Conditions = []
+    """Admitted, Placed, PodsReady, Suspended, Recovering, Finished."""
+    phase: Annotated[str, Field(max_length=63)] = ""
+    """Summary of the conditions: Pending, Starting, Running, Recovering, Suspended, Succeeded or Failed."""
+    waiting: Waiting | None = None
+    """Why the job does not run now; absent while it does."""
+    placement: Placement | None = None
+    """Where it runs; absent while nothing is placed."""
+    attempt: Count | None = None
+    """Placements so far."""
+    restarts: Annotated[list[RestartRecord], Field(max_length=10, json_schema_extra=ATOMIC)] = []
+    """The last ten restarts."""
+    restarts_charged: Count | None = None
+    """Restarts that counted against `maxRestarts`."""
+    started_at: Time | None = None
+    """When all workers were first ready."""
+    finished_at: Time | None = None
+    """When it ended."""
+    span: Annotated[str, Field(max_length=253)] = ""
+    """The span that says most, for example `2 leaf`."""
+    accelerators: Count | None = None
+    """Accelerators of the whole gang."""
+    observed_generation: Count | None = None
+    """Generation of the spec this status was made from."""

@@ -1,0 +1,191 @@
+"""The only bridge between wire models and the domain: raw objects of the API in, values of the core out.
+
+A spec that can't be read raises SpecError for its author. A status is read in `stored`, a pod template is
+reduced to its needs in `needs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crosstree.api.v1alpha1.acceleratorpool import AcceleratorPool
+from crosstree.api.v1alpha1.aicluster import AICluster, DeclaredAccelerator
+from crosstree.api.v1alpha1.common import LabelSelector, Meta
+from crosstree.api.v1alpha1.jobqueue import JobQueue
+from crosstree.api.v1alpha1.parse import parse
+from crosstree.api.v1alpha1.trainingjob import TrainingJob
+from crosstree.base import duration
+from crosstree.base.clock import from_rfc3339
+from crosstree.base.errors import SpecError
+from crosstree.core.accelerator import IntraNode, Rule
+from crosstree.core.cluster import Binding, Cluster, DeclaredProfile, PoolObject, Preset, Queue, Selector
+from crosstree.core.job import Job
+from crosstree.core.topology import LevelSpec
+from crosstree.core.workload import Gang, Groups, Requirement
+from crosstree.translate.needs import constraint, requests
+from crosstree.translate.stored import mapping, progress
+
+Json = Mapping[str, Any]
+_RULES = {
+    "AllToAll": Rule.ALL_TO_ALL,
+    "None": Rule.NONE,
+    "Groups": Rule.GROUPS,
+    "FullNode": Rule.FULL_NODE,
+}
+
+
+def job(raw: Json) -> Job:
+    """Read a TrainingJob. The gang's priority is left 0: only the caller knows PriorityClasses.
+
+    Raises:
+        SpecError: the spec can't be read or asks for something impossible.
+    """
+    wire = parse(TrainingJob, raw)
+    spec, meta = wire.spec, wire.metadata
+    created = _time(meta.creation_timestamp)
+    try:
+        needs = requests(spec)
+    except SpecError as error:
+        raise SpecError(f"TrainingJob {wire.key}: {error}") from error
+    topology = spec.topology
+    groups = topology.groups if topology else None
+    gang = Gang(
+        key=wire.key,
+        uid=meta.uid,
+        workers=spec.workers,
+        devices=spec.accelerators.per_worker,
+        models=tuple(spec.accelerators.models),
+        vendor=spec.accelerators.vendor or "",
+        requests=needs,
+        required=(topology.required or "") if topology else "",
+        preferred=(topology.preferred or "") if topology else "",
+        groups=Groups(groups.size, groups.required) if groups else None,
+        constraint=constraint(spec.template.spec),
+        created=created,
+        queue=spec.queue,
+    )
+    ttl = spec.ttl_after_finished
+    return Job(
+        key=wire.key,
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        generation=meta.generation,
+        resource_version=meta.resource_version,
+        created=created,
+        cluster=spec.cluster or "",
+        queue=spec.queue,
+        priority_class=spec.priority_class_name or "",
+        framework=spec.framework.name,
+        gang=gang,
+        template=raw["spec"]["template"],
+        suspend=spec.suspend,
+        max_restarts=spec.restart.max_restarts,
+        ttl_after_finished=None if ttl is None else duration.parse(ttl),
+        deleting=meta.deletion_timestamp is not None,
+        progress=progress(raw.get("status")),
+    )
+
+
+def cluster(raw: Json) -> Cluster:
+    """Read an AICluster.
+
+    Raises:
+        SpecError: the spec can't be read.
+    """
+    wire = parse(AICluster, raw)
+    spec, meta = wire.spec, wire.metadata
+    domain = spec.fabric.accelerator_domain
+    return Cluster(
+        name=meta.name,
+        uid=meta.uid,
+        generation=meta.generation,
+        resource_version=meta.resource_version,
+        created=_time(meta.creation_timestamp),
+        selector=_selector(spec.node_selector),
+        auto_pools=spec.pool_discovery == "Auto",
+        preset=Preset(spec.fabric.preset) if spec.fabric.preset else Preset.AUTO,
+        levels=tuple(LevelSpec(level.name, level.node_label) for level in spec.fabric.levels),
+        domain_label=domain.node_label if domain else "",
+        binding=Binding(spec.scheduling.binding),
+        grace=duration.parse(spec.health.grace_period),
+        declared=tuple(_declared(accelerator) for accelerator in spec.accelerators),
+        deleting=meta.deletion_timestamp is not None,
+        observed=mapping(raw.get("status")),
+    )
+
+
+def pool(raw: Json) -> PoolObject:
+    """Read an AcceleratorPool.
+
+    Raises:
+        SpecError: the spec can't be read.
+    """
+    wire = parse(AcceleratorPool, raw)
+    spec, meta = wire.spec, wire.metadata
+    return PoolObject(
+        name=meta.name,
+        uid=meta.uid,
+        generation=meta.generation,
+        resource_version=meta.resource_version,
+        created=_time(meta.creation_timestamp),
+        cluster=spec.cluster,
+        model=spec.accelerator.model,
+        resource=spec.accelerator.resource_name,
+        selector=_selector(spec.node_selector),
+        schedulable=spec.schedulable,
+        owned=_owned(meta),
+        deleting=meta.deletion_timestamp is not None,
+        observed=mapping(raw.get("status")),
+    )
+
+
+def queue(raw: Json) -> Queue:
+    """Read a JobQueue.
+
+    Raises:
+        SpecError: the spec can't be read.
+    """
+    wire = parse(JobQueue, raw)
+    meta = wire.metadata
+    return Queue(
+        name=meta.name,
+        uid=meta.uid,
+        generation=meta.generation,
+        resource_version=meta.resource_version,
+        created=_time(meta.creation_timestamp),
+        cluster=wire.spec.cluster or "",
+        deleting=meta.deletion_timestamp is not None,
+        observed=mapping(raw.get("status")),
+    )
+
+
+def _owned(meta: Meta) -> bool:
+    return any(
+        owner.get("kind") == AICluster.KIND and owner.get("controller") for owner in meta.owner_references
+    )
+
+
+def _time(text: str | None) -> float:
+    """Read `creationTimestamp`; an object that is not stored yet has none."""
+    return from_rfc3339(text) if text else 0.0
+
+
+def _selector(wire: LabelSelector) -> Selector:
+    return Selector(
+        labels=tuple(sorted(wire.match_labels.items())),
+        expressions=tuple(
+            sorted(Requirement(e.key, e.operator, tuple(sorted(e.values))) for e in wire.match_expressions)
+        ),
+    )
+
+
+def _declared(wire: DeclaredAccelerator) -> DeclaredProfile:
+    return DeclaredProfile(
+        model=wire.model,
+        vendor=wire.vendor,
+        resource=wire.resource_name,
+        node_labels=tuple(sorted(wire.node_labels.items())),
+        intra=IntraNode(_RULES[wire.rule], size=wire.group_size or 0, legal=tuple(wire.legal_counts)),
+    )

@@ -1,0 +1,90 @@
+"""A status as we stored it, read back: the state that survives a restart of the operator.
+
+It may be of an older operator, or edited by hand. What makes no sense counts as not there and is written anew
+by the next reconcile; nothing here raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crosstree.base.clock import from_rfc3339
+from crosstree.base.errors import SpecError
+from crosstree.core.job import Placement, Progress, Restart
+from crosstree.core.plan import NodeShare, Span
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return the value if it is a mapping, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def progress(status: Any) -> Progress:
+    """Read the status of a TrainingJob."""
+    stored = mapping(status)
+    return Progress(
+        attempt=_count(stored.get("attempt")),
+        placement=_placement(stored.get("placement")),
+        restarts=tuple(_restart(entry) for entry in _mappings(stored.get("restarts"))),
+        restarts_charged=_count(stored.get("restartsCharged")),
+        started_at=_time(stored.get("startedAt")),
+        finished_at=_time(stored.get("finishedAt")),
+        conditions=tuple(entry for entry in _mappings(stored.get("conditions")) if _text(entry.get("type"))),
+        observed=stored,
+    )
+
+
+def _placement(value: Any) -> Placement | None:
+    """Read a placement, or None unless its nodes hold workers 0 to the last without a gap."""
+    stored = mapping(value)
+    nodes = tuple(
+        NodeShare(_text(entry.get("name")), _count(entry.get("first")), _count(entry.get("count")))
+        for entry in _mappings(stored.get("nodes"))
+    )
+    expected = 0
+    for share in nodes:
+        if not share.name or share.count == 0 or share.first != expected:
+            return None
+        expected += share.count
+    if expected == 0 or expected != stored.get("workers", expected):
+        return None
+    return Placement(
+        pool=_text(stored.get("pool")),
+        model=_text(stored.get("model")),
+        resource=_text(stored.get("resource")),
+        nodes=nodes,
+        spans=tuple(
+            Span(_text(entry.get("level")), _count(entry.get("domains")), _count(entry.get("lowerBound")))
+            for entry in _mappings(stored.get("spans"))
+        ),
+    )
+
+
+def _restart(entry: Mapping[str, Any]) -> Restart:
+    return Restart(
+        at=_time(entry.get("at")) or 0.0,
+        reason=_text(entry.get("reason")),
+        node=_text(entry.get("node")),
+        message=_text(entry.get("message")),
+        charged=entry.get("charged") is not False,
+    )
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: Any) -> int:
+    return value if type(value) is int and value >= 0 else 0
+
+
+def _time(value: Any) -> float | None:
+    try:
+        return from_rfc3339(value) if isinstance(value, str) else None
+    except (SpecError, OverflowError):
+        return None
