@@ -1,0 +1,132 @@
+"""Snapshots cut from the columns. A snapshot whose numbers equal the last one's is the last one.
+
+Comparing the numbers, not counting events, is what keeps the loop quiet: a pod that takes the very place that was
+promised to it changes nothing anybody decides on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosstree.core.arrays import Bool, Int32
+from crosstree.core.columns import Columns
+from crosstree.core.discovery import Layout
+from crosstree.core.masks import Masks
+from crosstree.core.snapshot import Snapshot
+from crosstree.core.workload import Gang, NodeConstraint
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """The last snapshot of a cluster, and the state of the columns it was cut from."""
+
+    layout: Layout
+    rows: Int32
+    generation: int
+    allocation: int
+    admission: int
+    snapshot: Snapshot
+
+
+class Cutter:
+    """Cuts snapshots of any number of AIClusters from one table."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self._masks = Masks(columns)
+        self._last: dict[str, _Last] = {}
+        self._generation = 0
+
+    def cut(self, layout: Layout, gangs: tuple[Gang, ...]) -> tuple[Snapshot, bool]:
+        """Return the snapshot of a cluster as it is now, and whether it differs from the one before.
+
+        Args:
+            layout: Its static half; the same object as long as nothing in it changed.
+            gangs: Its waiting gangs, in a stable order.
+
+        O(N·R) after a change, O(gangs) without.
+        """
+        columns, last = self._columns, self._last.get(layout.cluster)
+        if last is not None and last.layout is not layout:
+            last = None
+        if last is not None and last.generation == columns.generation and last.snapshot.gangs == gangs:
+            return last.snapshot, False
+        rows = last.rows if last is not None else columns.rows(layout.names)
+        snapshot = self._snapshot(layout, gangs, rows, last)
+        fresh = last is None or not _same(last.snapshot, snapshot)
+        if last is not None and not fresh:
+            snapshot = last.snapshot
+        self._last[layout.cluster] = _Last(
+            layout, rows, columns.generation, columns.allocation, columns.admission, snapshot
+        )
+        return snapshot, fresh
+
+    def keep(self, snapshots: Iterable[Snapshot]) -> None:
+        """Forget clusters and constraints that none of these has."""
+        kept = {snapshot.cluster: snapshot for snapshot in snapshots}
+        for gone in self._last.keys() - kept.keys():
+            del self._last[gone]
+        self._masks.keep(constraint for snapshot in kept.values() for constraint in snapshot.masks)
+
+    def _snapshot(self, layout: Layout, gangs: tuple[Gang, ...], rows: Int32, last: _Last | None) -> Snapshot:
+        columns = self._columns
+        resources = tuple(columns.words.names)
+        if (
+            last is not None
+            and last.allocation == columns.allocation
+            and last.snapshot.resources == resources
+        ):
+            allocatable = last.snapshot.allocatable
+        else:
+            allocatable = columns.allocatable[rows, : len(resources)]
+            allocatable.flags.writeable = False
+        free = allocatable - columns.used[rows, : len(resources)]
+        state, grain = columns.state[rows], columns.grain[rows]
+        for array in (free, state, grain):
+            array.flags.writeable = False
+        self._generation += 1
+        return Snapshot(
+            cluster=layout.cluster,
+            generation=self._generation,
+            names=layout.names,
+            resources=resources,
+            allocatable=allocatable,
+            free=free,
+            state=state,
+            grain=grain,
+            pools=layout.pools,
+            gangs=gangs,
+            masks=self._masks_of(gangs, rows, last),
+        )
+
+    def _masks_of(
+        self, gangs: tuple[Gang, ...], rows: Int32, last: _Last | None
+    ) -> Mapping[NodeConstraint, Bool]:
+        wanted = dict.fromkeys(gang.constraint for gang in gangs)
+        if last is not None and last.admission == self._columns.admission:
+            known = last.snapshot.masks
+            if known.keys() == wanted.keys():
+                return known
+        return {constraint: self._masks.of(constraint, rows) for constraint in wanted}
+
+
+def _same(left: Snapshot, right: Snapshot) -> bool:
+    """Say whether two snapshots of one layout would be decided on alike."""
+    return (
+        left.resources == right.resources
+        and left.gangs == right.gangs
+        and np.array_equal(left.free, right.free)
+        and np.array_equal(left.state, right.state)
+        and np.array_equal(left.grain, right.grain)
+        and (left.allocatable is right.allocatable or np.array_equal(left.allocatable, right.allocatable))
+        and (
+            left.masks is right.masks
+            or (
+                left.masks.keys() == right.masks.keys()
+                and all(np.array_equal(left.masks[one], right.masks[one]) for one in left.masks)
+            )
+        )
+    )
