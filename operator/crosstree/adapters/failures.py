@@ -1,0 +1,88 @@
+"""Foreign errors become ours: the one table from HTTP answers, time-outs and broken sockets to `base.errors`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import aiohttp
+import msgspec
+
+from crosstree.adapters.wire import ApiStatus
+from crosstree.base.errors import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Expired,
+    NotFound,
+    Refused,
+    Throttled,
+    Unavailable,
+)
+
+LONGEST_RETRY_AFTER = 60.0
+"""Seconds; a server that asks for more is asked again after this."""
+
+_status = msgspec.json.Decoder(ApiStatus)
+
+
+def error_of(method: str, path: str, status: int, body: bytes, retry_after: str | None = None) -> ApiError:
+    """Return the error that an HTTP answer stands for.
+
+    Args:
+        method: For the message.
+        path: For the message.
+        status: HTTP status, 400 or above, or the code of a Status object in a watch.
+        body: A Status object if all is well; anything if a proxy answered instead.
+        retry_after: The header of that name. A server error that carries it counts as throttling.
+    """
+    said = _read(body)
+    message = f"{method} {path}: {status} {said.reason}: {said.message}".rstrip(": ")
+    match status:
+        case 404:
+            return NotFound(message, status=status)
+        case 409 if said.reason == "AlreadyExists":
+            return AlreadyExists(message, status=status)
+        case 409:
+            return Conflict(message, status=status)
+        case 410:
+            return Expired(message, status=status)
+        case 429:
+            return Throttled(message, status=status, retry_after=_seconds(retry_after, 1.0))
+        case _ if status >= 500 and retry_after is not None:
+            return Throttled(message, status=status, retry_after=_seconds(retry_after, 1.0))
+        case _ if status >= 500:
+            return Unavailable(message, status=status)
+        case _:
+            return Refused(message, status=status)
+
+
+@contextmanager
+def foreign(method: str, path: str) -> Iterator[None]:
+    """Turn whatever the transport raises inside the block into `Unavailable`."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise Unavailable(f"{method} {path}: no answer in time") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise Unavailable(f"{method} {path}: {type(error).__name__}: {error}") from error
+    except RuntimeError as error:
+        # aiohttp's way to say that the session was closed under a call.
+        if "closed" not in str(error).lower():
+            raise
+        raise Unavailable(f"{method} {path}: the connection was closed by us") from error
+
+
+def _read(body: bytes) -> ApiStatus:
+    try:
+        return _status.decode(body)
+    except msgspec.MsgspecError:
+        return ApiStatus(message=body[:200].decode(errors="replace").strip())
+
+
+def _seconds(text: str | None, fallback: float) -> float:
+    """Read a Retry-After in seconds; its form as a date is not used by Kubernetes."""
+    try:
+        return min(max(float(text or fallback), 0.0), LONGEST_RETRY_AFTER)
+    except ValueError:
+        return fallback

@@ -1,0 +1,101 @@
+"""The watches that feed a `LiveCluster`: nodes, pods and PriorityClasses.
+
+Our own kinds come another way (kopf and `relist`): they are few, and people write handlers for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from crosstree.adapters import wire
+from crosstree.adapters.client import Api
+from crosstree.adapters.livecluster import LiveCluster
+from crosstree.adapters.resources import NODES, PODS, PRIORITY_CLASSES
+from crosstree.adapters.watch import Watcher
+
+
+class PrioritySink:
+    """Keeps the value of every PriorityClass; few objects, so each change hands over all of them."""
+
+    def __init__(self, changed: Callable[[dict[str, int]], None]) -> None:
+        self._changed = changed
+        self._values: dict[str, int] = {}
+        self._listing = False
+
+    def begin_list(self) -> None:
+        """A complete list follows."""
+        self._values = {}
+        self._listing = True
+
+    def put(self, item: wire.PriorityClass) -> None:
+        """A class as it is now."""
+        self._values[item.metadata.name] = item.value
+        self._tell()
+
+    def drop(self, item: wire.PriorityClass) -> None:
+        """A class was deleted."""
+        self._values.pop(item.metadata.name, None)
+        self._tell()
+
+    def end_list(self) -> None:
+        """The list is complete."""
+        self._listing = False
+        self._tell()
+
+    def _tell(self) -> None:
+        if not self._listing:
+            self._changed(dict(self._values))
+
+
+class Feeds:
+    """Runs the watches.
+
+    Args:
+        api: Where to ask.
+        live: Who is fed.
+    """
+
+    def __init__(self, api: Api, live: LiveCluster) -> None:
+        self._watchers: dict[str, Watcher[Any]] = {
+            NODES.plural: Watcher(api, NODES.path(), wire.Node, live.node_sink),
+            PODS.plural: Watcher(api, PODS.path(), wire.Pod, live.pod_sink),
+            PRIORITY_CLASSES.plural: Watcher(
+                api, PRIORITY_CLASSES.path(), wire.PriorityClass, PrioritySink(live.set_priorities)
+            ),
+        }
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to list and watch."""
+        self._tasks = [
+            asyncio.create_task(watcher.run(), name=f"watch-{plural}")
+            for plural, watcher in self._watchers.items()
+        ]
+
+    async def synced(self) -> None:
+        """Return once every first list is complete."""
+        for watcher in self._watchers.values():
+            await watcher.synced.wait()
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Resources whose first list is not complete."""
+        return tuple(plural for plural, one in self._watchers.items() if not one.synced.is_set())
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """How often each watch lost its place and listed everything again."""
+        return {plural: max(one.lists - 1, 0) for plural, one in self._watchers.items()}
+
+    @property
+    def ended(self) -> tuple[str, ...]:
+        """Resources whose watch has ended, which none ever should."""
+        return tuple(task.get_name() for task in self._tasks if task.done())
+
+    async def stop(self) -> None:
+        """End all watches."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

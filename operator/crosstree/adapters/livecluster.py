@@ -1,0 +1,268 @@
+"""The real cluster as the scheduling loop and the reconcilers see it: one picture, fed by watches, in one event loop.
+
+`view` cuts snapshots from the columns; `apply` takes decisions over, which count from then on. What happens in
+between: the reconciler of a job asks `decision_for`, stores the place in the job's status, says `carried_out` or
+`give_back`, and makes the pods; their facts arrive here again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from crosstree.adapters.holds import Holds
+from crosstree.adapters.layouts import Accelerators, Layouts
+from crosstree.adapters.nodes import FaultRule, NodeSink
+from crosstree.adapters.pods import JobKey, PodSink
+from crosstree.adapters.promises import Promises
+from crosstree.adapters.resources import Kind
+from crosstree.adapters.store import Domain, ObjectStore, Translate
+from crosstree.adapters.waiting import Waiting
+from crosstree.base.clock import Clock
+from crosstree.core.admission import cluster_of
+from crosstree.core.cluster import Binding, Cluster, Preset, Queue
+from crosstree.core.columns import Columns
+from crosstree.core.cutter import Cutter
+from crosstree.core.discovery import Layout
+from crosstree.core.fabrics import FabricPreset
+from crosstree.core.job import Job
+from crosstree.core.oddities import Oddity
+from crosstree.core.plan import Decision, Place, Plan, Wait
+from crosstree.core.pods import NodeHealth, PodFact
+from crosstree.core.snapshot import NodeState, Snapshot
+
+
+class Listener(Protocol):
+    """Who wants to know what changed."""
+
+    def mark(self, kind: Kind, key: str) -> None:
+        """An object, or something its status depends on, changed: look at it."""
+        ...
+
+    def wake(self) -> None:
+        """Something changed that a scheduling decision may depend on."""
+        ...
+
+
+class Catalog(Accelerators, Protocol):
+    """The catalog with its health rules."""
+
+    @property
+    def health(self) -> Sequence[FaultRule]:
+        """Node conditions that mean a fault."""
+        ...
+
+
+class LiveCluster:
+    """The cluster. Not thread-safe: everything happens in one event loop.
+
+    Args:
+        catalog: Accelerators and health rules.
+        fabrics: Labels of each fabric preset.
+        translate: Reads our raw objects.
+        clock: Time for cool-downs.
+        listener: Told what changed.
+
+    Attributes:
+        store: Our own objects; feed it with `put` and `drop`.
+        columns: Nodes and pods as numbers.
+        node_sink: Where the watch of nodes goes.
+        pod_sink: Where the watch of pods goes.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        fabrics: Mapping[Preset, FabricPreset],
+        translate: Translate,
+        clock: Clock,
+        listener: Listener,
+    ) -> None:
+        self._clock = clock
+        self._listener = listener
+        self.columns = Columns(self._is_accelerator)
+        self.store = ObjectStore(translate, self._stored)
+        self.node_sink = NodeSink(self.columns, catalog.health, self._node_changed)
+        self.pod_sink = PodSink(self.columns, self._job_pods_changed)
+        self._layouts = Layouts(self.columns, self.store, catalog, fabrics)
+        self._promises = Promises()
+        self._waiting = Waiting(self.store, self.pods_of, self._promises, Holds(self.columns), self._mark_job)
+        self._cutter = Cutter(self.columns)
+        self._users: dict[str, set[str]] = {}
+        self.synced = False
+        """True once nodes, pods, PriorityClasses and our own kinds have all been read; no plan is made before."""
+
+    # ClusterPort ------------------------------------------------------------------------------------------
+
+    def view(self) -> Sequence[Snapshot]:
+        """Return one snapshot per AICluster, in order of name; the same objects as long as nothing changed."""
+        self._waiting.settle()
+        now = self._clock.now()
+        views = []
+        for name, layout in self._layouts.current().items():
+            snapshot, fresh = self._cutter.cut(layout, self._waiting.of(name, now))
+            if fresh:
+                self._listener.mark(Kind.CLUSTER, name)
+                for pool in snapshot.pools:
+                    self._listener.mark(Kind.POOL, pool.name)
+            views.append(snapshot)
+        self._cutter.keep(views)
+        return tuple(views)
+
+    def apply(self, plan: Plan) -> None:
+        """Take over a plan: its places count as used from now on, its verdicts are told to the jobs."""
+        for decision in plan.decisions:
+            job = self.store.jobs.get(decision.key)
+            if job is None or job.uid != decision.uid:
+                continue
+            match decision:
+                case Place():
+                    self._promises.place(job, decision)
+                    self._waiting.look_at(job.key)
+                    self._mark_job(job.key)
+                    self._listener.wake()
+                case Wait():
+                    if self._promises.wait(decision):
+                        self._mark_job(job.key)
+
+    # facts for reconcilers --------------------------------------------------------------------------------
+
+    def pods_of(self, namespace: str, job_name: str) -> tuple[PodFact, ...]:
+        """Return every pod labelled with that job, by index, whatever job object owns it."""
+        return self.pod_sink.of_job(namespace, job_name)
+
+    def health_of(self, job: Job) -> tuple[NodeHealth, ...]:
+        """Return the state of every node of the job's placement, in its order; none without a placement."""
+        placement = job.progress.placement
+        if placement is None:
+            return ()
+        # A pod that has just taken its place would else be counted beside the place that was held for it.
+        self._waiting.settle()
+        return tuple(
+            self._health(name, placement.resource)
+            for name in dict.fromkeys(one.name for one in placement.nodes)
+        )
+
+    def decision_for(self, key: str, uid: str) -> Decision | None:
+        """Return what has been decided for a job and is not in its status yet; None if there is no news."""
+        return self._promises.decision(key, uid)
+
+    def carried_out(self, key: str, uid: str) -> None:
+        """The status with the placement has been stored."""
+        self._promises.carried_out(key, uid)
+
+    def give_back(self, key: str, uid: str, avoid: Iterable[str] = ()) -> None:
+        """The placement could not be carried out: it is free again, and the gang waits.
+
+        Args:
+            key: The job.
+            uid: Its uid; a promise to an earlier job of that name is not meant.
+            avoid: Nodes that the gang keeps away from for a while, being the reason.
+        """
+        self._promises.give_back(key, uid, avoid, self._clock.now())
+        self._waiting.look_at(key)
+        self._listener.wake()
+
+    def snapshot_of(self, cluster: str) -> Snapshot:
+        """Return the snapshot of one AICluster as it is now.
+
+        Raises:
+            KeyError: there is no such AICluster.
+        """
+        known = next((one for one in self.view() if one.cluster == cluster), None)
+        if known is not None:
+            return known
+        if cluster in self.store.clusters:
+            return self._cutter.cut(Layout(cluster, (), ()), ())[0]
+        raise KeyError(cluster)
+
+    def binding_of(self, cluster: str) -> Binding:
+        """Return who binds pods in an AICluster; the default where it is gone."""
+        found = self.store.clusters.get(cluster)
+        return found.binding if found is not None else Binding.SCHEDULER
+
+    def oddities_of(self, cluster: str) -> tuple[Oddity, ...]:
+        """Return what discovery found odd about an AICluster."""
+        layout = self._layouts.current().get(cluster)
+        return layout.oddities if layout is not None else ()
+
+    # what changed -----------------------------------------------------------------------------------------
+
+    def set_priorities(self, values: Mapping[str, int]) -> None:
+        """Take over the value of every PriorityClass."""
+        if self._waiting.priorities != values:
+            self._waiting.priorities = dict(values)
+            self._waiting.look_at_all()
+            self._listener.wake()
+
+    def _is_accelerator(self, resource: str) -> bool:
+        return self._layouts.is_accelerator(resource)
+
+    def _health(self, name: str, resource: str) -> NodeHealth:
+        columns = self.columns
+        row = columns.row.get(name)
+        if row is None or not columns.exists[row]:
+            return NodeHealth(name, False, NodeState.NOT_READY, 0.0)
+        allocatable, used = columns.amount(name, resource)
+        state, since = NodeState(int(columns.state[row])), float(columns.since[row])
+        return NodeHealth(name, True, state, since, max(used - allocatable, 0))
+
+    def _stored(self, kind: Kind, key: str, before: Domain | None, after: Domain | None) -> None:
+        """Pass on what a change of one of our objects means for others."""
+        self._listener.mark(kind, key)
+        if kind in (Kind.CLUSTER, Kind.POOL):
+            self._layouts.invalidate()
+        if kind is Kind.JOB:
+            self._waiting.look_at(key)
+            for job in (before, after):
+                if isinstance(job, Job):
+                    self._mark_owners(job)
+            self._note_nodes(key, before, after)
+        elif _spec(before) != _spec(after):
+            if kind in (Kind.CLUSTER, Kind.QUEUE):
+                self._waiting.look_at_all()
+            for pool in self.store.pools.values():
+                if kind is Kind.CLUSTER and pool.cluster == key:
+                    self._listener.mark(Kind.POOL, pool.name)
+        self._listener.wake()
+
+    def _mark_owners(self, job: Job) -> None:
+        self._listener.mark(Kind.QUEUE, job.queue)
+        owner = cluster_of(job, self.store.clusters)
+        if not isinstance(owner, Wait):
+            self._listener.mark(Kind.CLUSTER, owner.name)
+
+    def _note_nodes(self, key: str, before: Domain | None, after: Domain | None) -> None:
+        """Remember which jobs use a node, so that its trouble reaches them."""
+        for name in _nodes(before):
+            users = self._users.get(name, set())
+            users.discard(key)
+            if not users:
+                self._users.pop(name, None)
+        for name in _nodes(after):
+            self._users.setdefault(name, set()).add(key)
+
+    def _node_changed(self, name: str) -> None:
+        for key in sorted(self._users.get(name, ())):
+            self._mark_job(key)
+        self._listener.wake()
+
+    def _job_pods_changed(self, job: JobKey) -> None:
+        key = f"{job[0]}/{job[1]}"
+        self._waiting.look_at(key)
+        self._mark_job(key)
+        self._listener.wake()
+
+    def _mark_job(self, key: str) -> None:
+        self._listener.mark(Kind.JOB, key)
+
+
+def _nodes(job: Domain | None) -> tuple[str, ...]:
+    placement = job.progress.placement if isinstance(job, Job) else None
+    return tuple(share.name for share in placement.nodes) if placement is not None else ()
+
+
+def _spec(one: Domain | None) -> tuple[str, int, bool] | None:
+    if isinstance(one, Cluster | Queue):
+        return one.uid, one.generation, one.deleting
+    return None

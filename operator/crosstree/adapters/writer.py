@@ -1,0 +1,212 @@
+"""Every write of ours: pods and services, statuses, objects, events.
+
+A write that may succeed later without anybody changing anything is repeated a few times, with growing pauses; what
+needs a fresh look (a lost race, a refusal, an object that exists) goes to the caller at once, who reads again and
+decides again. All writes carry our field manager.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from crosstree.adapters.client import JSON, MERGE_PATCH, Api
+from crosstree.adapters.lanes import Lane, Lanes
+from crosstree.adapters.resources import BY_PLURAL, EVENTS, PODS, SERVICES, Resource
+from crosstree.base.clock import Clock, to_rfc3339
+from crosstree.base.errors import ApiError, Conflict, NotFound, Throttled
+from crosstree.base.names import FIELD_MANAGER
+
+IN_FLIGHT = 64
+"""Writes at once; what a local API server needs to be busy (measured), a tenth of its default limit."""
+
+TRIES = 5
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
+"""Seconds between tries: the first, doubling to the last. A server's Retry-After may be longer."""
+
+EVENT_MESSAGE = 1024
+"""Characters; the API server refuses longer ones."""
+
+
+class Writer:
+    """Writes through one API.
+
+    Args:
+        api: Where to.
+        clock: Time of events.
+    """
+
+    def __init__(self, api: Api, clock: Clock) -> None:
+        self._api = api
+        self._clock = clock
+        self._lanes = Lanes(IN_FLIGHT)
+
+    async def create_pod(self, namespace: str, body: bytes) -> None:
+        """Create a pod from its JSON.
+
+        Raises:
+            AlreadyExists: a pod of that name is there, maybe from a try of ours whose answer was lost.
+            Refused: admission, quota or rights said no.
+            ApiError: the tries are used up.
+        """
+        await self._create(PODS, namespace, body, Lane.LAUNCH)
+
+    async def create_service(self, namespace: str, body: bytes) -> None:
+        """Create a Service from its JSON. Errors as `create_pod`."""
+        await self._create(SERVICES, namespace, body, Lane.LAUNCH)
+
+    async def delete_pod(self, namespace: str, name: str, uid: str, grace: int | None = None) -> None:
+        """Delete exactly this pod; one that is gone, or another of the same name, is left alone.
+
+        Args:
+            namespace: Of the pod.
+            name: Of the pod.
+            uid: Of the pod.
+            grace: Seconds to end in; None leaves it to the pod, 0 removes it without asking its node.
+        """
+        options: dict[str, Any] = {"preconditions": {"uid": uid}}
+        if grace is not None:
+            options["gracePeriodSeconds"] = grace
+        try:
+            await self._send("DELETE", PODS.path(namespace, name), _json(options), lane=Lane.LAUNCH)
+        except (NotFound, Conflict):
+            return
+
+    async def delete_service(self, namespace: str, name: str) -> None:
+        """Delete a Service; one that is gone is no error."""
+        try:
+            await self._send("DELETE", SERVICES.path(namespace, name), None, lane=Lane.LAUNCH)
+        except NotFound:
+            return
+
+    async def patch_status(
+        self,
+        plural: str,
+        namespace: str | None,
+        name: str,
+        resource_version: str,
+        status: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Merge `status` into the stored one, provided the object is still at `resource_version`.
+
+        A merge leaves fields that `status` does not name; name them with None to remove them.
+
+        Returns:
+            The object as stored.
+
+        Raises:
+            Conflict: somebody wrote first.
+            NotFound: the object is gone.
+            ApiError: the tries are used up, or the server refused.
+        """
+        resource = BY_PLURAL[plural]
+        body = _json({"metadata": {"resourceVersion": resource_version}, "status": status})
+        path = resource.path(namespace, name, "status")
+        return _object(await self._send("PATCH", path, body, content_type=MERGE_PATCH))
+
+    async def create_object(
+        self, plural: str, namespace: str | None, body: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Create an object of one of our kinds; return it as stored. Errors as `create_pod`."""
+        return _object(await self._create(BY_PLURAL[plural], namespace, _json(body), Lane.STATE))
+
+    async def patch_object(
+        self, plural: str, namespace: str | None, name: str, patch: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Merge `patch` into an object of one of our kinds; return it as stored.
+
+        Raises:
+            NotFound: the object is gone.
+            ApiError: the tries are used up, or the server refused.
+        """
+        resource = BY_PLURAL[plural]
+        path = resource.path(namespace, name)
+        return _object(await self._send("PATCH", path, _json(patch), content_type=MERGE_PATCH))
+
+    async def delete_object(
+        self, plural: str, namespace: str | None, name: str, uid: str | None = None
+    ) -> None:
+        """Delete an object of one of our kinds; its dependents follow in the background.
+
+        Raises:
+            NotFound: it is gone already.
+            Conflict: another object has that name now.
+        """
+        options: dict[str, Any] = {"propagationPolicy": "Background"}
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        resource = BY_PLURAL[plural]
+        await self._send("DELETE", resource.path(namespace, name), _json(options))
+
+    async def event(self, involved: Mapping[str, Any], type: str, reason: str, message: str) -> None:
+        """Tell people about a change of state. Nothing depends on it: a failure is only counted.
+
+        Args:
+            involved: `apiVersion`, `kind`, `name`, `uid` and, if it has one, `namespace` of the object.
+            type: `Normal` or `Warning`.
+            reason: One CamelCase word.
+            message: Cut to what the API server takes.
+        """
+        namespace = str(involved.get("namespace") or "default")
+        now = to_rfc3339(self._clock.now())
+        body = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{involved['name']}.", "namespace": namespace},
+            "involvedObject": dict(involved),
+            "type": type,
+            "reason": reason,
+            "message": message[:EVENT_MESSAGE],
+            "source": {"component": FIELD_MANAGER},
+            "reportingComponent": FIELD_MANAGER,
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+        try:
+            await self._create(EVENTS, namespace, _json(body), Lane.NEWS)
+        except ApiError:
+            return
+
+    async def _create(self, resource: Resource, namespace: str | None, body: bytes, lane: Lane) -> bytes:
+        return await self._send("POST", resource.path(namespace), body, lane=lane)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        *,
+        content_type: str = JSON,
+        lane: Lane = Lane.STATE,
+    ) -> bytes:
+        """Send one write, again if that may help; the turn is given back while pausing."""
+        query = None if method == "DELETE" else {"fieldManager": FIELD_MANAGER}
+        pause = FIRST_PAUSE
+        for last in (*[False] * (TRIES - 1), True):
+            try:
+                async with self._lanes.slot(lane):
+                    return await self._api.request(
+                        method, path, query=query, body=body, content_type=content_type
+                    )
+            except ApiError as error:
+                # A lost race is for the caller to look at, except on create: there it is a quota that was busy.
+                worth = error.retryable and (method == "POST" or not isinstance(error, Conflict))
+                if last or not worth:
+                    raise
+                await asyncio.sleep(max(pause, error.retry_after if isinstance(error, Throttled) else 0.0))
+                pause = min(pause * 2, LONGEST_PAUSE)
+        raise AssertionError("the last try returns or raises")
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return msgspec.json.encode(value)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode(body)
+    return found

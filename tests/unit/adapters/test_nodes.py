@@ -1,0 +1,95 @@
+"""Nodes from the watch: amounts, and the one state that placement looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pytest
+
+from crosstree.adapters import wire
+from crosstree.adapters.nodes import NodeSink, state_of
+from crosstree.core.columns import Columns
+from crosstree.core.snapshot import NodeState
+from tests.unit.adapters.objects import GPU, a_node
+
+BORN = 1767225600.0
+FAULTS = {"GpuXid": "True", "AcceleratedHardwareReady": "False"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    type: str
+    faulty: str
+
+
+def read(raw: dict[str, Any]) -> wire.Node:
+    return msgspec.json.decode(msgspec.json.encode(raw), type=wire.Node)
+
+
+def condition(kind: str, status: str, at: str = "1970-01-01T00:00:07Z") -> dict[str, str]:
+    return {"type": kind, "status": status, "lastTransitionTime": at}
+
+
+CORDON = {
+    "key": "node.kubernetes.io/unschedulable",
+    "effect": "NoSchedule",
+    "timeAdded": "1970-01-01T00:00:05Z",
+}
+LOST = {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute", "timeAdded": "1970-01-01T00:00:06Z"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, (NodeState.USABLE, BORN)),
+        ({"ready": "Unknown"}, (NodeState.NOT_READY, BORN)),
+        ({"ready": "False", "unschedulable": True}, (NodeState.NOT_READY, BORN)),
+        ({"unschedulable": True}, (NodeState.CORDONED, 0.0)),
+        ({"unschedulable": True, "taints": [CORDON]}, (NodeState.CORDONED, 5.0)),
+        ({"taints": [LOST]}, (NodeState.NOT_READY, 6.0)),
+        ({"conditions": [condition("GpuXid", "True")]}, (NodeState.UNHEALTHY, 7.0)),
+        ({"conditions": [condition("GpuXid", "False")]}, (NodeState.USABLE, BORN)),
+        ({"conditions": [condition("AcceleratedHardwareReady", "False")]}, (NodeState.UNHEALTHY, 7.0)),
+        ({"conditions": [condition("GpuXid", "True")], "unschedulable": True}, (NodeState.UNHEALTHY, 7.0)),
+    ],
+)
+def test_worst_thing_that_is_true_of_a_node_is_its_state(changes, expected) -> None:
+    assert state_of(read(a_node(**changes)), FAULTS) == expected
+
+
+def test_node_without_status_is_not_ready_and_offers_nothing() -> None:
+    table = Columns(lambda _: True)
+    NodeSink(table, (), lambda _: None).put(read({"metadata": {"name": "n1"}, "spec": {}, "status": {}}))
+    assert table.state[table.row["n1"]] == NodeState.NOT_READY
+    assert not table.allocatable.any()
+
+
+def test_amounts_labels_and_taints_arrive_and_state_taints_do_not() -> None:
+    table = Columns(lambda _: True)
+    changed: list[str] = []
+    sink = NodeSink(table, [Rule("GpuXid", "True")], changed.append)
+    other = {"key": "dedicated", "value": "ml", "effect": "NoSchedule"}
+    sink.put(read(a_node(gpus=7, capacity=8, labels={"leaf": "l1"}, taints=[CORDON, other])))
+    row = table.row["n1"]
+    assert table.labels[row]["leaf"] == "l1"
+    assert [one.key for one in table.taints[row]] == ["dedicated"]
+    assert table.amount("n1", GPU) == (7, 0)
+    assert table.amount("n1", "cpu") == (64_000, 0)
+    assert table.capacity[row, table.words.column[GPU]] == 8
+    sink.put(read(a_node(gpus=7, capacity=8, labels={"leaf": "l1"}, taints=[CORDON, other], version=9)))
+    assert changed == ["n1"]
+
+
+def test_node_that_a_new_list_does_not_hold_is_gone() -> None:
+    table = Columns(lambda _: True)
+    changed: list[str] = []
+    sink = NodeSink(table, (), changed.append)
+    for name in ("n1", "n2"):
+        sink.put(read(a_node(name)))
+    sink.begin_list()
+    sink.put(read(a_node("n2")))
+    sink.end_list()
+    assert [row.name for row in table.facts if row] == ["n2"]
+    assert changed == ["n1", "n2", "n1"]
