@@ -23,6 +23,7 @@ from crosstree.reconcilers.trainingjob import TrainingJobReconciler
 from crosstree.translate.stored import progress
 from tests.support.builders.jobs import GPU, MODEL, T0
 from tests.support.virtual_pods import Outcome, VirtualPod
+from tests.support.virtual_store import VirtualStore
 
 PARTIAL_SECONDS = 60
 """A gang may be partial for this long while every node answers."""
@@ -30,22 +31,6 @@ PARTIAL_SECONDS = 60
 
 class Killed(BaseException):
     """The operator was killed: the write may have taken effect, nobody heard of it."""
-
-
-@dataclass
-class VirtualStore:
-    """The part of the object store that the reconciler reads."""
-
-    world: VirtualJobs
-    clusters: dict[str, Cluster]
-
-    @property
-    def jobs(self) -> Mapping[str, Job]:
-        """The one job, if it is still there."""
-        return {self.world.job.key: self.world.job} if self.world.exists else {}
-
-    def put(self, kind: str, raw: Mapping[str, Any]) -> None:
-        """The store is the truth here; there is nothing to remember."""
 
 
 @dataclass
@@ -59,6 +44,7 @@ class VirtualJobs:
         kill_before: Whether the write is lost (True) or takes effect (False) when the operator is killed.
         refusing: Seconds from the start during which the server refuses every pod but the first worker's.
         lagging: Whether the operator sees pods as they were a tick ago, as a slow watch would show them.
+        broken_raw: The job as an object that can't be understood, if it is to be one.
         nodes: State of each node; a node that is gone has none.
     """
 
@@ -68,6 +54,7 @@ class VirtualJobs:
     kill_before: bool = False
     refusing: int = 0
     lagging: bool = False
+    broken_raw: Mapping[str, Any] | None = None
     nodes: dict[str, NodeState] = field(default_factory=dict)
     now: float = T0
     exists: bool = True

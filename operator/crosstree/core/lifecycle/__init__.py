@@ -1,0 +1,64 @@
+"""The life of a TrainingJob: from facts to the next move. Pure; reads no clock and knows no API.
+
+`next_move` is the story, in `decide`; `failure` says why an attempt can't go on; `moves` are the answers as
+values and what each leaves in the status; `facts` is what all of it is decided on.
+"""
+
+from crosstree.core.lifecycle.decide import (
+    LAUNCH_SECONDS,
+    QUIET_START,
+    Trouble,
+    after_creation,
+    avoided,
+    backoff,
+    next_move,
+    wants_placement,
+)
+from crosstree.core.lifecycle.facts import JobFacts, finished, was_ready, withdrawing
+from crosstree.core.lifecycle.moves import (
+    Cause,
+    Expire,
+    Finish,
+    GiveBack,
+    Hold,
+    Launch,
+    Move,
+    Recover,
+    Release,
+    Reopen,
+    StorePlacement,
+    Suspend,
+    Sweep,
+    Withdraw,
+    after,
+)
+
+__all__ = [
+    "LAUNCH_SECONDS",
+    "QUIET_START",
+    "Cause",
+    "Expire",
+    "Finish",
+    "GiveBack",
+    "Hold",
+    "JobFacts",
+    "Launch",
+    "Move",
+    "Recover",
+    "Release",
+    "Reopen",
+    "StorePlacement",
+    "Suspend",
+    "Sweep",
+    "Trouble",
+    "Withdraw",
+    "after",
+    "after_creation",
+    "avoided",
+    "backoff",
+    "finished",
+    "next_move",
+    "wants_placement",
+    "was_ready",
+    "withdrawing",
+]

@@ -1,0 +1,233 @@
+"""`next_move`: the one place that says what happens next to a TrainingJob.
+
+Read it from the top: what ends a job comes before what stops it, that before what starts it. Every branch
+is decided from facts observed now and from the stored status, so it does not matter whether the operator
+has just started, was killed half-way, or has missed every event until now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from crosstree.core.job import Job, Restart
+from crosstree.core.lifecycle.facts import (
+    ENDED,
+    JobFacts,
+    finished,
+    since,
+    squatters,
+    waits_for,
+    was_ready,
+    withdrawing,
+)
+from crosstree.core.lifecycle.failure import UNSCHEDULABLE_SECONDS, end_of_attempt, unbindable
+from crosstree.core.lifecycle.moves import (
+    INFRASTRUCTURE,
+    Expire,
+    Finish,
+    GiveBack,
+    Hold,
+    Launch,
+    Move,
+    Release,
+    Reopen,
+    StorePlacement,
+    Suspend,
+    Sweep,
+    Withdraw,
+)
+from crosstree.core.plan import Place, WaitReason
+from crosstree.core.pods import PodFact, PodPhase
+from crosstree.core.snapshot import NodeState
+
+FIRST_BACKOFF = 30.0
+LAST_BACKOFF = 600.0
+"""Seconds between tries after the API server refused the pods: doubled each time, between these."""
+
+LAUNCH_SECONDS = 120.0
+"""How long the creation of a gang may meet a struggling API server before what exists of it is taken back."""
+
+AVOID_SECONDS = 300.0
+"""How long a node that failed a gang is not given to it again: long enough for its fault to show in its
+conditions, short enough for a cluster that has no other."""
+
+DECISION_SECONDS = 2.0
+"""Age below which a job is not told that it is undecided; `creationTimestamp` has whole seconds."""
+
+QUIET_START = 15.0
+"""Seconds after placement in which a starting gang is not reported pod by pod."""
+
+_INFRASTRUCTURE = frozenset(cause.value for cause in INFRASTRUCTURE)
+
+
+def wants_placement(job: Job, pods: Sequence[PodFact]) -> bool:
+    """Tell whether the scheduler should look for a place for this job.
+
+    Only once nothing of an earlier attempt, nor of a deleted job of the same name, is alive.
+    """
+    progress = job.progress
+    if progress.placement is not None or job.suspend or job.deleting or finished(progress):
+        return False
+    if waits_for(progress) is WaitReason.PODS_REFUSED:
+        return False
+    return not squatters(job, pods) and not any(pod.job_uid == job.uid for pod in pods)
+
+
+def avoided(restarts: Sequence[Restart], now: float) -> tuple[str, ...]:
+    """Return the nodes that failed a gang lately and should not get it again, sorted."""
+    return tuple(
+        sorted(
+            {
+                restart.node
+                for restart in restarts
+                if restart.node and restart.reason in _INFRASTRUCTURE and now - restart.at < AVOID_SECONDS
+            }
+        )
+    )
+
+
+def next_move(facts: JobFacts) -> Move:
+    """Return the next step for this job. Pure; the same facts give the same move."""
+    job, progress = facts.job, facts.job.progress
+    if _useless(facts):
+        return GiveBack()
+    if job.deleting:
+        return Hold(quiet=True)
+    if finished(progress):
+        return _after_the_end(facts)
+    if progress.placement is None:
+        return _unplaced(facts)
+    if withdrawing(progress):
+        return _sweep(facts, facts.own) if facts.own else Release()
+    if _all_succeeded(facts):
+        return Finish(None, f"All {job.gang.workers} workers succeeded.")
+    if job.suspend:
+        return Suspend()
+    if facts.leftover:
+        return _sweep(facts, facts.leftover)
+    if end := end_of_attempt(facts):
+        return end
+    if facts.missing and not was_ready(progress):
+        return _name_taken(facts) or Launch(facts.missing)
+    return Hold(until=_next_deadline(facts))
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A child that could not be created. `final` where repeating it as it is will not help."""
+
+    what: str
+    sentence: str
+    final: bool
+
+
+def after_creation(facts: JobFacts, troubles: Sequence[Trouble]) -> Withdraw | None:
+    """Decide what becomes of a launch in which some pods could not be created.
+
+    Returns:
+        Withdraw if the server said no, or has been struggling for longer than `LAUNCH_SECONDS`; None to
+        create the missing ones again soon.
+    """
+    if not troubles:
+        return None
+    worst = min(troubles, key=lambda trouble: (not trouble.final, trouble.what))
+    began = since(facts.job.progress, "Placed")
+    overdue = began is not None and facts.now - began > LAUNCH_SECONDS
+    if worst.final or overdue:
+        return Withdraw(f"{worst.what} could not be created: {worst.sentence}")
+    return None
+
+
+def backoff(restarts: Sequence[Restart]) -> float:
+    """Return how many seconds to wait after the last refusal: doubled for each refusal right before it."""
+    tries, later = 0, None
+    for restart in reversed(restarts):
+        if restart.reason != WaitReason.PODS_REFUSED.value:
+            break
+        if later is not None and later - restart.at > 2 * LAST_BACKOFF:
+            break
+        tries, later = tries + 1, restart.at
+    return min(FIRST_BACKOFF * 2.0 ** max(tries - 1, 0), LAST_BACKOFF)
+
+
+def _after_the_end(facts: JobFacts) -> Move:
+    ttl, ended = facts.job.ttl_after_finished, facts.job.progress.finished_at
+    end = None if ttl is None or ended is None else ended + ttl
+    if end is not None and facts.now >= end:
+        return Expire()
+    running = tuple(pod for pod in facts.own if pod.phase not in ENDED)
+    return replace(_sweep(facts, running), until=end) if running else Hold(until=end)
+
+
+def _unplaced(facts: JobFacts) -> Move:
+    job, decision = facts.job, facts.decision
+    if facts.leftover:
+        return _sweep(facts, facts.leftover)
+    if job.suspend or facts.squatters:
+        return Hold()
+    if waits_for(job.progress) is WaitReason.PODS_REFUSED:
+        return _refused(facts)
+    if isinstance(decision, Place):
+        return StorePlacement(decision)
+    if decision is None and facts.now - job.created < DECISION_SECONDS and not job.progress.observed:
+        return Hold(until=job.created + DECISION_SECONDS, quiet=True)
+    return Hold()
+
+
+def _useless(facts: JobFacts) -> bool:
+    """A placement decided for a job that can't use it: it stopped wanting one meanwhile."""
+    job, decision = facts.job, facts.decision
+    if not isinstance(decision, Place) or job.progress.placement is not None:
+        return False
+    return decision.uid != job.uid or not wants_placement(job, facts.pods)
+
+
+def _name_taken(facts: JobFacts) -> Withdraw | None:
+    taken = facts.squatters
+    if not taken:
+        return None
+    return Withdraw(
+        f"Pod {taken[0].name} exists already and belongs to another object. Delete it, or give this TrainingJob "
+        "another name."
+    )
+
+
+def _refused(facts: JobFacts) -> Move:
+    restarts = facts.job.progress.restarts
+    again = restarts[-1].at + backoff(restarts) if restarts else facts.now
+    return Reopen() if facts.now >= again else Hold(until=again)
+
+
+def _sweep(facts: JobFacts, pods: Sequence[PodFact]) -> Sweep:
+    """Delete what is not yet leaving; what lies on a node that no longer exists leaves at once."""
+    stranded = tuple(pod for pod in pods if pod.node and facts.node_gone(pod.node))
+    normal = tuple(pod for pod in pods if not pod.terminating and pod not in stranded)
+    return Sweep(pods=normal, force=stranded)
+
+
+def _all_succeeded(facts: JobFacts) -> bool:
+    pods = facts.current
+    return len(pods) >= facts.job.gang.workers and all(
+        index in pods and pods[index].phase is PodPhase.SUCCEEDED for index in range(facts.job.gang.workers)
+    )
+
+
+def _next_deadline(facts: JobFacts) -> float | None:
+    """When time alone can change the answer; None if only an event can."""
+    progress = facts.job.progress
+    times = [
+        node.since + facts.grace
+        for node in facts.nodes
+        if node.state in (NodeState.NOT_READY, NodeState.UNHEALTHY)
+    ]
+    times += [pod.stuck_since + UNSCHEDULABLE_SECONDS for pod in facts.current.values() if unbindable(pod)]
+    ready = since(progress, "PodsReady")
+    if ready is not None and any(pod.unhealthy_device for pod in facts.current.values()):
+        times.append(ready + facts.grace)
+    if ready is not None and any(node.overcommitted > 0 for node in facts.nodes):
+        times.append(ready + facts.grace)
+    placed = since(progress, "Placed")
+    if placed is not None and not was_ready(progress):
+        times.append(placed + QUIET_START)
+    return min((at for at in times if at > facts.now), default=None)

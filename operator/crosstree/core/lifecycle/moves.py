@@ -1,0 +1,195 @@
+"""The next step in the life of a job, as a value.
+
+`reconcilers/trainingjob` carries it out; `after` tells what it leaves behind in the status.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import assert_never
+
+from crosstree.core.job import Placement, Progress, Restart
+from crosstree.core.plan import Place, WaitReason
+from crosstree.core.pods import PodFact
+
+KEPT_RESTARTS = 10
+"""Entries of the restart history kept in the status."""
+
+
+class Cause(Enum):
+    """Why an attempt ended, or the job. The values are reasons in the status."""
+
+    WORKER_FAILED = "WorkerFailed"
+    """A worker ended with an error. The one that ended first is named."""
+    OUT_OF_MEMORY = "OutOfMemory"
+    """A container was killed for using more memory than its limit. A second time ends the job."""
+    COMMAND_NOT_RUNNABLE = "CommandNotRunnable"
+    """The command of the container can't be run at all; repeating it would not help."""
+    MAX_RESTARTS_EXCEEDED = "MaxRestartsExceeded"
+    """A worker failed and `spec.restart.maxRestarts` is used up."""
+    DISRUPTED = "Disrupted"
+    """A pod was drained, evicted, preempted or refused by its node: condition DisruptionTarget."""
+    NODE_LOST = "NodeLost"
+    """A node of the placement is no longer in the cluster."""
+    NODE_NOT_READY = "NodeNotReady"
+    """A node of the placement has been NotReady for longer than the grace period."""
+    NODE_UNHEALTHY = "NodeUnhealthy"
+    """A node of the placement has reported a hardware fault for longer than the grace period."""
+    DEVICE_LOST = "DeviceLost"
+    """Accelerators that workers hold have been missing or Unhealthy for longer than the grace period."""
+    POD_DELETED = "PodDeleted"
+    """Somebody deleted a pod of a gang that was running."""
+    POD_UNSCHEDULABLE = "PodUnschedulable"
+    """kube-scheduler could not bind a pod to the node it was given."""
+
+
+INFRASTRUCTURE = frozenset(
+    {
+        Cause.DISRUPTED,
+        Cause.NODE_LOST,
+        Cause.NODE_NOT_READY,
+        Cause.NODE_UNHEALTHY,
+        Cause.DEVICE_LOST,
+        Cause.POD_UNSCHEDULABLE,
+    }
+)
+"""Causes that speak against the node, not against the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing to do but to keep the status true; look again at `until` even if nothing happens.
+
+    `quiet` leaves even the status alone: of a job that is being deleted, or that is so new that its first
+    status comes with its first decision.
+    """
+
+    until: float | None = None
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StorePlacement:
+    """Write this placement into the status; only then make Service and pods."""
+
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """The scheduler placed a job that can't use it now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Create the pods of these indices; all others of the attempt exist."""
+
+    missing: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recover:
+    """End this attempt and go back to waiting: all pods go, then the placement.
+
+    `charged` counts against `maxRestarts`. `node` is the node at fault, avoided for a while; empty if none.
+    """
+
+    cause: Cause
+    charged: bool
+    message: str
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """The user wants the job stopped: all pods go, then the placement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """The API server refuses the pods: those already made go, then the placement; tried again later."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Delete `pods` and wait until they are gone, looking again at `until` at the latest.
+
+    `force` are those whose node no longer exists, so that nobody else will ever confirm their end. Both may be
+    empty: then there is only waiting to do.
+    """
+
+    pods: tuple[PodFact, ...] = ()
+    force: tuple[PodFact, ...] = ()
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Every pod of the withdrawn placement is gone: clear it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """The pause after a refusal is over: let the scheduler see the job again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The job has ended. `cause` is None for success."""
+
+    cause: Cause | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expire:
+    """Its time to live after the end is over: delete the TrainingJob."""
+
+
+Move = (
+    Hold
+    | StorePlacement
+    | GiveBack
+    | Launch
+    | Recover
+    | Suspend
+    | Withdraw
+    | Sweep
+    | Release
+    | Reopen
+    | Finish
+    | Expire
+)
+
+
+def after(progress: Progress, move: Move, now: float) -> Progress:
+    """Return the progress to store once this move is taken; conditions are made from it in `status/`."""
+    match move:
+        case StorePlacement(place):
+            placement = Placement(place.pool, place.model, place.resource, place.nodes, place.spans)
+            return replace(progress, placement=placement, attempt=progress.attempt + 1)
+        case Recover(cause, charged, message, node):
+            return _remember(progress, Restart(now, cause.value, node, message, charged))
+        case Withdraw(message):
+            return _remember(
+                progress, Restart(now, WaitReason.PODS_REFUSED.value, "", message, charged=False)
+            )
+        case Release():
+            return replace(progress, placement=None)
+        case Finish():
+            return replace(progress, finished_at=now)
+        case Hold() | GiveBack() | Launch() | Suspend() | Sweep() | Reopen() | Expire():
+            return progress
+        case _:
+            assert_never(move)
+
+
+def _remember(progress: Progress, restart: Restart) -> Progress:
+    return replace(
+        progress,
+        restarts=(*progress.restarts, restart)[-KEPT_RESTARTS:],
+        restarts_charged=progress.restarts_charged + restart.charged,
+    )

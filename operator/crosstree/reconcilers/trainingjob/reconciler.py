@@ -1,0 +1,140 @@
+"""Looks at one TrainingJob and carries out its next moves until there is something to wait for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from crosstree.core.admission import cluster_of
+from crosstree.core.cluster import Cluster
+from crosstree.core.job import Job
+from crosstree.core.lifecycle import (
+    Expire,
+    Finish,
+    GiveBack,
+    Hold,
+    JobFacts,
+    Launch,
+    Move,
+    Recover,
+    Release,
+    Reopen,
+    StorePlacement,
+    Suspend,
+    Sweep,
+    Withdraw,
+    next_move,
+)
+from crosstree.core.plan import Place
+from crosstree.engine.work import Again, Done, Outcome
+from crosstree.reconcilers.ports import Facts, Writer
+from crosstree.reconcilers.trainingjob import finish
+from crosstree.reconcilers.trainingjob.expectations import Expectations
+from crosstree.reconcilers.trainingjob.launch import Launcher
+from crosstree.reconcilers.trainingjob.record import Recorder
+from crosstree.reconcilers.trainingjob.sweep import Sweeper
+
+SOON = 0.1
+"""Seconds until a look at facts that are known to lag; the event that brings them comes sooner."""
+
+PACE = 0.0002
+"""Seconds between two looks at a gang that has its place, per worker: every pod of a big gang changes several
+times while it starts, and a look at all of them costs some microseconds for each."""
+
+STEPS = 8
+"""Moves carried out in one look; the longest chain of a healthy job has four."""
+
+
+class TrainingJobReconciler:
+    """Reconciles TrainingJobs. Decides nothing: `core.lifecycle.next_move` does."""
+
+    def __init__(self, live: Facts, writer: Writer) -> None:
+        self._live = live
+        self._writer = writer
+        self._expectations = Expectations()
+        self._recorder = Recorder(live, writer)
+        self._launcher = Launcher(live, writer, self._recorder, self._expectations)
+        self._sweeper = Sweeper(writer, self._expectations)
+        self._looked: dict[str, float] = {}
+
+    async def reconcile(self, key: str, now: float) -> Outcome:
+        """Take the job with this key as far as it can go now.
+
+        Raises:
+            ApiError: the API server did not take a write; look again later.
+        """
+        job = self._live.store.jobs.get(key)
+        if job is None:
+            self._recorder.forget(key)
+            self._expectations.forget(key)
+            self._looked.pop(key, None)
+            await self._recorder.write_broken(key, now)
+            return Done()
+        if self._recorder.behind(job):
+            return Again(SOON)
+        if early := self._too_early(job, now):
+            return early
+        facts = self._look(job, now)
+        if self._expectations.pending(key, facts.own, now):
+            return Again(SOON * 5)
+        for _ in range(STEPS):
+            step = await self._take(facts, next_move(facts))
+            if not isinstance(step, JobFacts):
+                return step
+            facts = step
+        return Again(SOON)
+
+    async def drain(self) -> None:
+        """Wait until nothing that was begun is still on its way; for a graceful stop."""
+        await self._recorder.drain()
+
+    def _too_early(self, job: Job, now: float) -> Again | None:
+        """Return when to look at a gang again that was looked at a moment ago, else None."""
+        left = self._looked.get(job.key, 0.0) + PACE * job.gang.workers - now
+        if job.progress.placement is not None and 0 < left <= PACE * job.gang.workers:
+            return Again(left)
+        self._looked[job.key] = now
+        return None
+
+    def _look(self, job: Job, now: float) -> JobFacts:
+        live = self._live
+        decision = live.decision_for(job.key, job.uid)
+        if job.progress.placement is not None and isinstance(decision, Place):
+            # Stored after all: the answer to our write was lost, or another process made it.
+            live.carried_out(job.key, job.uid)
+            decision = None
+        cluster = cluster_of(job, live.store.clusters)
+        facts = JobFacts(
+            job=job,
+            pods=live.pods_of(job.namespace, job.name),
+            nodes=live.health_of(job) if job.progress.placement is not None else (),
+            decision=decision,
+            now=now,
+        )
+        return replace(facts, grace=cluster.grace) if isinstance(cluster, Cluster) else facts
+
+    async def _take(self, facts: JobFacts, move: Move) -> Outcome | JobFacts:
+        """Carry out one move; return facts where another move may follow at once."""
+        match move:
+            case Hold(until, quiet):
+                if not quiet:
+                    await self._recorder.write(facts, move)
+                return Done() if until is None else Again(max(until - facts.now, 0.0))
+            case GiveBack():
+                self._live.give_back(facts.job.key, facts.job.uid)
+                return replace(facts, decision=None)
+            case StorePlacement():
+                return replace(await self._launcher.place(facts, move), decision=None)
+            case Launch(missing):
+                return await self._launcher.create(await self._recorder.write(facts, move), missing)
+            case Recover() | Suspend() | Withdraw() | Finish() | Reopen():
+                return await self._recorder.write(facts, move)
+            case Release():
+                self._expectations.settle(facts.job.key)
+                return replace(await self._recorder.write(facts, move), nodes=())
+            case Sweep():
+                return await self._sweeper.delete(await self._recorder.write(facts, move), move)
+            case Expire():
+                return await finish.expire(self._writer, facts.job)
+            case _:
+                assert_never(move)

@@ -1,0 +1,150 @@
+"""The whole status of a TrainingJob, from facts and the move about to be taken.
+
+`build` is deterministic and repeats what is stored wherever nothing changed, so that a status equal to the stored
+one need not be written. Conditions are made in `job_conditions`; everything else here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crosstree.base.clock import to_rfc3339
+from crosstree.core.job import Job, Placement, Progress
+from crosstree.core.lifecycle import JobFacts, Move, after
+from crosstree.core.topology import NODE_LEVEL
+from crosstree.status import job_conditions
+from crosstree.status.conditions import Reason, Status, Type, Wire, bounded, find, is_true, merge
+from crosstree.status.job_waiting import waiting_for
+
+Document = dict[str, Any]
+"""`status` of a TrainingJob, JSON-ready; nothing in it is None."""
+
+
+def build(facts: JobFacts, move: Move) -> Document:
+    """Return the status to store together with `move`.
+
+    It equals `facts.job.progress.observed` when neither facts nor move say anything new. O(workers).
+    """
+    job, now = facts.job, facts.now
+    progress = after(job.progress, move, now)
+    waiting = waiting_for(facts, move, progress)
+    made = job_conditions.conditions(facts, move, progress, waiting)
+    conditions = merge(job.progress.conditions, made, generation=job.generation, now=now)
+    document: Document = {
+        "observedGeneration": job.generation,
+        "phase": phase(conditions),
+        "conditions": conditions,
+        "attempt": progress.attempt,
+        "restartsCharged": progress.restarts_charged,
+        "accelerators": job.gang.workers * job.gang.devices,
+    }
+    if waiting is not None:
+        document["waiting"] = {
+            "reason": waiting[0].value,
+            "message": bounded(waiting[1]),
+            "since": _since(job, waiting[0].value, now),
+        }
+    if progress.placement is not None:
+        document["placement"] = _placement(progress.placement, job.gang.workers)
+        if span := span_of(job, progress.placement):
+            document["span"] = span
+    if progress.restarts:
+        document["restarts"] = [
+            {
+                "at": to_rfc3339(restart.at),
+                "reason": restart.reason,
+                "node": restart.node,
+                "message": bounded(restart.message),
+                "charged": restart.charged,
+            }
+            for restart in progress.restarts
+        ]
+    document |= _times(progress, conditions, now)
+    return document
+
+
+def broken(observed: Mapping[str, Any], message: str, *, generation: int, now: float) -> Document:
+    """Return the status of a TrainingJob that can't be understood: what is stored, but for why it does not run."""
+    conditions = job_conditions.invalid(
+        observed.get("conditions") or (), message, generation=generation, now=now
+    )
+    same = (observed.get("waiting") or {}).get("reason") == Reason.INVALID_SPEC.value
+    since = observed["waiting"]["since"] if same else to_rfc3339(now)
+    waiting = {"reason": Reason.INVALID_SPEC.value, "message": bounded(message), "since": since}
+    return {
+        **observed,
+        "observedGeneration": generation,
+        "conditions": conditions,
+        "phase": phase(conditions),
+        "waiting": waiting,
+    }
+
+
+def changes(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Document:
+    """Return the JSON merge patch that turns one status into the other; empty if they are equal.
+
+    Objects inside have the same keys in every version, so only the top level needs nulls.
+    """
+    gone = {key: None for key in stored if key not in wanted}
+    return {**gone, **{key: value for key, value in wanted.items() if stored.get(key) != value}}
+
+
+def phase(conditions: list[Wire]) -> str:
+    """Derive the phase; nothing ever reads it back."""
+    ended = find(conditions, Type.FINISHED) or {}
+    ready = find(conditions, Type.PODS_READY) or {}
+    if ended.get("status") == Status.TRUE.value:
+        return "Succeeded" if ended.get("reason") == Reason.SUCCEEDED.value else "Failed"
+    if is_true(conditions, Type.SUSPENDED):
+        return "Suspended"
+    if is_true(conditions, Type.RECOVERING):
+        return "Recovering"
+    if not is_true(conditions, Type.PLACED):
+        return "Pending"
+    ran = (Reason.NOT_ALL_READY.value, Reason.DEVICE_LOST.value)
+    running = ready.get("status") == Status.TRUE.value or ready.get("reason") in ran
+    return "Running" if running else "Starting"
+
+
+def span_of(job: Job, placement: Placement) -> str:
+    """Return how many domains the gang uses of the level that matters to it, for example `2 leaf`.
+
+    That is the preferred level, else the required one, else the narrowest above the node; empty if there is
+    no such level.
+    """
+    spans = {span.level: span for span in placement.spans if span.level != NODE_LEVEL}
+    named = (level for level in (job.gang.preferred, job.gang.required) if level in spans)
+    level = next(named, next(reversed(spans), ""))
+    return f"{spans[level].domains} {level}" if level else ""
+
+
+def _placement(placement: Placement, workers: int) -> Document:
+    return {
+        "pool": placement.pool,
+        "model": placement.model,
+        "resource": placement.resource,
+        "workers": workers,
+        "nodes": [
+            {"name": share.name, "first": share.first, "count": share.count} for share in placement.nodes
+        ],
+        "spans": [
+            {"level": span.level, "domains": span.domains, "lowerBound": span.lower_bound}
+            for span in placement.spans
+        ],
+    }
+
+
+def _since(job: Job, reason: str, now: float) -> str:
+    stored = job.progress.observed.get("waiting") or {}
+    return str(stored["since"]) if stored.get("reason") == reason and "since" in stored else to_rfc3339(now)
+
+
+def _times(progress: Progress, conditions: list[Wire], now: float) -> Document:
+    """`startedAt` is when the gang first ran whole, whatever the attempt; a job may end before that was seen."""
+    started = progress.started_at
+    ran = is_true(conditions, Type.PODS_READY) or phase(conditions) == "Succeeded"
+    if started is None and ran:
+        started = now
+    times = {"startedAt": started, "finishedAt": progress.finished_at}
+    return {name: to_rfc3339(at) for name, at in times.items() if at is not None}

@@ -1,0 +1,102 @@
+"""Condition PodsReady: how far the workers of an attempt have come, said without flicker.
+
+A gang that starts well causes two writes, one when it is placed and one when it is ready: nothing is
+counted aloud in the first seconds, and then only in tenths.
+"""
+
+from __future__ import annotations
+
+from crosstree.core.job import Progress
+from crosstree.core.lifecycle import (
+    QUIET_START,
+    Finish,
+    JobFacts,
+    Move,
+    StorePlacement,
+    finished,
+    was_ready,
+)
+from crosstree.core.lifecycle.facts import condition, since
+from crosstree.core.lifecycle.failure import device_trouble
+from crosstree.core.pods import PodFact, PodPhase
+from crosstree.status.conditions import Condition, Reason, Type
+
+NAMED = 3
+"""Workers that are named in a message; the rest are counted."""
+
+STEPS = 10
+"""In how many steps the number of ready workers is told."""
+
+
+def pods_ready(facts: JobFacts, move: Move, progress: Progress, *, leaving: bool) -> Condition:
+    """Return PodsReady. `leaving` is True while the placement is being withdrawn."""
+    workers = facts.job.gang.workers
+    if isinstance(move, Finish) or finished(facts.job.progress):
+        return _no(Reason.ENDED, "The job has ended.")
+    if progress.placement is None:
+        return _no(Reason.NO_PODS)
+    if leaving:
+        return _no(Reason.STOPPING, f"The pods of attempt {progress.attempt} are being deleted.")
+    if isinstance(move, StorePlacement):
+        return _no(Reason.STARTING, _starting(workers))
+    pods = facts.current
+    lagging = [index for index in range(workers) if not _up(pods.get(index))]
+    ran = was_ready(facts.job.progress)
+    if (ran or not lagging) and (trouble := device_trouble(facts)):
+        return _no(Reason.DEVICE_LOST, trouble[1])
+    if not lagging:
+        return Condition.true(Type.PODS_READY, Reason.ALL_READY, f"All {workers} workers are ready.")
+    if ran:
+        return _no(Reason.NOT_ALL_READY, _named(facts, lagging, "not ready"))
+    return _on_the_way(facts, lagging)
+
+
+def _on_the_way(facts: JobFacts, lagging: list[int]) -> Condition:
+    workers = facts.job.gang.workers
+    stuck = [pod for index in lagging if (pod := facts.current.get(index)) is not None and pod.stuck]
+    if stuck:
+        first = stuck[0]
+        reason = Reason.WAITING_FOR_IMAGE if "Image" in first.stuck.partition(":")[0] else Reason.POD_STUCK
+        subject = f"Worker {first.index} on node {first.node or '(none)'} can't start"
+        return _no(reason, _steady(facts, reason, subject, f"{subject}: {first.stuck}"))
+    placed = since(facts.job.progress, Type.PLACED.value)
+    if placed is None or facts.now - placed < QUIET_START:
+        return _no(Reason.STARTING, _starting(workers))
+    step = (workers - len(lagging)) * STEPS // workers
+    known = -(-step * workers // STEPS)
+    told = (
+        f"At least {known} of {workers} workers are ready." if known else f"No worker of {workers} is ready."
+    )
+    return _no(Reason.STARTING, told)
+
+
+def _steady(facts: JobFacts, reason: Reason, subject: str, message: str) -> str:
+    """Keep the stored words about the same worker.
+
+    A kubelet alternates between ErrImagePull and ImagePullBackOff with every try; neither says more.
+    """
+    stored = condition(facts.job.progress, Type.PODS_READY.value)
+    words = str(stored.get("message", ""))
+    return words if stored.get("reason") == reason.value and words.startswith(f"{subject}:") else message
+
+
+def _up(pod: PodFact | None) -> bool:
+    """A worker that has done its part early counts as ready."""
+    if pod is None or pod.terminating:
+        return False
+    return pod.phase is PodPhase.SUCCEEDED or (pod.phase is PodPhase.RUNNING and pod.ready)
+
+
+def _named(facts: JobFacts, lagging: list[int], what: str) -> str:
+    nodes = facts.current
+    shown = ", ".join(f"{i} on {nodes[i].node}" if i in nodes else str(i) for i in lagging[:NAMED])
+    more = f" and {len(lagging) - NAMED} more" if len(lagging) > NAMED else ""
+    return f"{len(lagging)} of {facts.job.gang.workers} workers {what}: {shown}{more}."
+
+
+def _starting(workers: int) -> str:
+    return f"{workers} workers are starting." if workers > 1 else "The worker is starting."
+
+
+def _no(reason: Reason, message: str = "") -> Condition:
+    return Condition.false(Type.PODS_READY, reason, message)
