@@ -1,0 +1,302 @@
+"""Composition root of the operator: builds loop, adapters, reconcilers and telemetry, starts and stops them.
+
+No other file does so, and this one decides nothing about jobs.
+
+One event loop, one thread. `run` returns when the process is told to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import threading
+from collections.abc import Coroutine
+
+import kopf
+
+from crosstree import translate
+from crosstree.adapters.client import Api
+from crosstree.adapters.feeds import Feeds
+from crosstree.adapters.livecluster import LiveCluster
+from crosstree.adapters.relist import relist
+from crosstree.adapters.resources import OURS, Kind
+from crosstree.adapters.writer import Writer
+from crosstree.base.clock import Clock, SystemClock, monotonic
+from crosstree.base.errors import ApiError, CrosstreeError
+from crosstree.base.names import DEFAULT_QUEUE
+from crosstree.catalog.load import load, load_fabrics
+from crosstree.controllers import startup
+from crosstree.core.plan import Place
+from crosstree.core.policy import Policy
+from crosstree.engine.drive import Waker, Workers, retry_delay
+from crosstree.engine.loop import SchedulingLoop, StepReport
+from crosstree.engine.work import WorkQueue
+from crosstree.reconcilers.acceleratorpool import AcceleratorPoolReconciler
+from crosstree.reconcilers.aicluster import AIClusterReconciler
+from crosstree.reconcilers.dispatch import Dispatch, Key
+from crosstree.reconcilers.gauges import Gauges
+from crosstree.reconcilers.inventories import Inventories
+from crosstree.reconcilers.jobqueue import JobQueueReconciler
+from crosstree.reconcilers.statuses import StatusWriter
+from crosstree.reconcilers.trainingjob import TrainingJobReconciler
+from crosstree.settings import Settings
+from crosstree.telemetry import logs
+from crosstree.telemetry.http import Endpoints
+from crosstree.telemetry.journal import Journal
+from crosstree.telemetry.logs import say
+from crosstree.telemetry.metrics import Metrics
+
+STALLED = 60.0
+"""Seconds without a scheduling step after which the process counts as hung; a step is due every few seconds."""
+
+
+async def run(settings: Settings) -> None:
+    """Run the operator until SIGTERM or SIGINT.
+
+    Raises:
+        SettingsError: it can't work with these settings, or the cluster lacks our kinds.
+        ApiError: the API server refuses what the operator can't do without.
+    """
+    logs.setup(logs.Format(settings.log_format), settings.log_level)
+    stop = asyncio.Event()
+    _heed_signals(stop)
+    api = await Api.connect(settings.kubeconfig, settings.context)
+    try:
+        await Operator(settings, api, SystemClock()).run(stop)
+    finally:
+        await api.close()
+
+
+class Listener:
+    """Turns changes into keys to reconcile and steps to take."""
+
+    def __init__(self, queue: WorkQueue[Key], waker: Waker) -> None:
+        self._queue = queue
+        self._waker = waker
+
+    def mark(self, kind: Kind, key: str) -> None:
+        """Have an object looked at."""
+        self._queue.add((kind, key))
+
+    def wake(self) -> None:
+        """Have a scheduling step taken."""
+        self._waker.wake()
+
+
+class Operator:
+    """Everything one operator consists of.
+
+    Args:
+        settings: What concerns this process.
+        api: The API server; closed by the caller.
+        clock: What time it is.
+    """
+
+    def __init__(self, settings: Settings, api: Api, clock: Clock) -> None:
+        self._settings = settings
+        self._api = api
+        self._clock = clock
+        self._metrics = Metrics()
+        api.observe = self._metrics.request
+        self._journal = Journal(self._metrics)
+        self._queue: WorkQueue[Key] = WorkQueue(monotonic)
+        self._waker = Waker(window=settings.step_window, idle=settings.step_idle)
+        self._live = live = LiveCluster(
+            load(), load_fabrics(), translate, clock, Listener(self._queue, self._waker)
+        )
+        self._feeds = Feeds(api, live)
+        writer = Writer(api, clock)
+        statuses = StatusWriter(writer, live.store)
+        inventories = Inventories(live)
+        self._jobs = TrainingJobReconciler(live, writer)
+        dispatch = Dispatch(
+            live.store,
+            statuses,
+            {
+                Kind.CLUSTER: AIClusterReconciler(live, writer, statuses, inventories).reconcile,
+                Kind.POOL: AcceleratorPoolReconciler(live, statuses, inventories).reconcile,
+                Kind.QUEUE: JobQueueReconciler(live, writer, statuses).reconcile,
+                Kind.JOB: self._jobs.reconcile,
+            },
+            self._metrics.restarted,
+        )
+        self._workers = Workers(self._queue, dispatch.reconcile, clock, self._failed)
+        self._loop = SchedulingLoop(live, Policy(), clock)
+        self._endpoints = Endpoints(
+            settings.listen_address,
+            settings.listen_port,
+            alive=self._wrong,
+            ready=self._unready,
+            metrics=Gauges(live, inventories, self._feeds, self._metrics).render,
+        )
+        self._stepped = monotonic()
+        self._fresh_login = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Fill the caches, then work until `stop` is set or something breaks that nothing can go on without.
+
+        Raises:
+            CrosstreeError: why it could not start.
+        """
+        if self._settings.listen_port:
+            await self._endpoints.start()
+        told = asyncio.create_task(stop.wait(), name="stop")
+        tasks: list[asyncio.Task[None]] = []
+        kopf_stop = asyncio.Event()
+        try:
+            if not await _first(told, self._fill()):
+                return
+            self._live.synced = True
+            _settle_garbage()
+            tasks = [
+                asyncio.create_task(self._schedule(), name="schedule"),
+                asyncio.create_task(self._resync(), name="resync"),
+                asyncio.create_task(self._relist(), name="relist"),
+                asyncio.create_task(
+                    startup.listen(
+                        self._live.store, self._login, stop=kopf_stop, started=lambda: _heed_signals(stop)
+                    ),
+                    name="kopf",
+                ),
+            ]
+            self._workers.start(self._settings.workers)
+            self._mark_all(spread=0.0)
+            self._waker.wake()
+            say("operator started", clusters=len(self._live.store.clusters), jobs=len(self._live.store.jobs))
+            await asyncio.wait([told, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            if not told.done():
+                broken = next(task for task in tasks if task.done())
+                broken.result()
+        finally:
+            await self._shut_down(tasks, kopf_stop)
+            told.cancel()
+
+    async def _shut_down(self, tasks: list[asyncio.Task[None]], kopf_stop: asyncio.Event) -> None:
+        """Decide nothing more, let writes in flight finish, then close everything."""
+        for task in tasks:
+            if task.get_name() != "kopf":
+                task.cancel()
+        await self._workers.stop(self._settings.grace)
+        try:
+            async with asyncio.timeout(self._settings.grace):
+                await self._jobs.drain()
+        except TimeoutError:
+            say("some Events were not sent before the end", level=logging.WARNING)
+        kopf_stop.set()
+        await asyncio.wait(tasks, timeout=self._settings.grace) if tasks else None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._feeds.stop()
+        await self._endpoints.stop()
+        say("operator stopped")
+
+    async def _fill(self) -> None:
+        """Read everything once; while the API server is away, try again for ever."""
+        failures = 0
+        while True:
+            try:
+                await relist(self._api, self._live.store)
+                break
+            except ApiError as error:
+                if not error.retryable:
+                    raise
+                failures += 1
+                delay = retry_delay(error, failures)
+                say("the API server can't be read yet", level=logging.WARNING, why=str(error), again_in=delay)
+                await asyncio.sleep(delay)
+        self._live.view()  # so that the columns know which labels matter before the first node comes
+        self._feeds.start()
+        await self._feeds.synced()
+
+    async def _login(self) -> kopf.AiohttpSession:
+        """Give kopf a session of its own; asked again, the one before was refused."""
+        session = await self._api.extra_session(fresh=self._fresh_login)
+        self._fresh_login = True
+        return kopf.AiohttpSession(server=self._api.host, aiohttp_session=session)
+
+    async def _schedule(self) -> None:
+        while True:
+            await self._waker.next()
+            self._stepped = monotonic()
+            try:
+                report = self._loop.step()
+            except Exception as error:  # a bug in one step must not end the operator; the next may succeed
+                self._metrics.step(seconds=0.0, placed=0, waiting=0, failed=1)
+                say("scheduling step failed", level=logging.ERROR, error=error)
+                await asyncio.sleep(1.0)
+                continue
+            self._note(report)
+
+    def _note(self, report: StepReport) -> None:
+        broken = [(failure.cluster, failure.error) for failure in report.failures]
+        self._journal.step(report.number, report.plans, broken, seconds=report.seconds)
+        for plan in report.plans:
+            for decision in plan.decisions:
+                job = self._live.store.jobs.get(decision.key)
+                if isinstance(decision, Place) and job is not None and job.progress.attempt == 0:
+                    self._metrics.started(self._clock.now() - job.created)
+
+    async def _resync(self) -> None:
+        """Look at everything now and then: whatever was missed is put right."""
+        while True:
+            await asyncio.sleep(self._settings.resync)
+            self._mark_all(spread=self._settings.resync / 2)
+            self._journal.forget(self._live.store.jobs)
+
+    def _mark_all(self, *, spread: float) -> None:
+        """Have every object looked at within `spread` seconds."""
+        store = self._live.store
+        keys: list[Key] = [(one.kind, key) for one in OURS for key in store.keys(one.kind)]
+        keys.append((Kind.QUEUE, DEFAULT_QUEUE))
+        for place, key in enumerate(keys):
+            self._queue.add_after(key, spread * place / len(keys))
+
+    async def _relist(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.relist)
+            try:
+                await relist(self._api, self._live.store)
+            except CrosstreeError as error:  # the next one heals it
+                say("our kinds could not be listed", level=logging.WARNING, why=str(error))
+
+    def _failed(self, key: Key, error: Exception, count: int, delay: float) -> None:
+        self._journal.reconcile_failed(str(key[0]), key[1], error, count=count, delay=delay)
+
+    def _wrong(self) -> str:
+        silent = monotonic() - self._stepped
+        if self._live.synced and silent > STALLED:
+            return f"no scheduling step for {silent:.0f} s"
+        return f"watches ended: {', '.join(self._feeds.ended)}" if self._feeds.ended else ""
+
+    def _unready(self) -> str:
+        return "" if self._live.synced else f"not read yet: {', '.join(self._feeds.missing)}"
+
+
+async def _first(stopper: asyncio.Task[object], work: Coroutine[object, object, object]) -> bool:
+    """Do `work` unless `stopper` ends first; return whether it was done. Its errors come through."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait([stopper, task], return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+            return True
+        return False
+    finally:
+        task.cancel()
+
+
+def _settle_garbage() -> None:
+    """Keep the collector away from what was just read and stays: tens of MB it would walk again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
+
+
+def _heed_signals(stop: asyncio.Event) -> None:
+    """Set `stop` on SIGTERM and SIGINT; elsewhere than in the main thread the caller stops us."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -1,0 +1,115 @@
+"""AICluster: keeps its AcceleratorPool objects in step with the nodes, and its status with the numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crosstree.adapters.livecluster import LiveCluster
+from crosstree.adapters.writer import Writer
+from crosstree.base.errors import AlreadyExists, NotFound
+from crosstree.base.names import API_VERSION, LABEL_CLUSTER, slug
+from crosstree.core.admission import cluster_of
+from crosstree.core.cluster import Cluster
+from crosstree.core.inventory import Inventory, PoolRow
+from crosstree.engine.work import Done, Outcome
+from crosstree.reconcilers.inventories import Inventories
+from crosstree.reconcilers.statuses import StatusWriter, Target
+from crosstree.status import cluster as cluster_status
+from crosstree.status import queue as queue_status
+
+KIND = "AICluster"
+PLURAL = "aiclusters"
+POOL_KIND = "AcceleratorPool"
+POOL_PLURAL = "acceleratorpools"
+
+
+class AIClusterReconciler:
+    """Reconciles AIClusters."""
+
+    def __init__(
+        self, live: LiveCluster, writer: Writer, statuses: StatusWriter, inventories: Inventories
+    ) -> None:
+        self._live = live
+        self._writer = writer
+        self._statuses = statuses
+        self._inventories = inventories
+
+    async def reconcile(self, name: str, now: float) -> Outcome:
+        """Make, repair and remove pools, then store the status.
+
+        Raises:
+            ApiError: the API server did not take a write.
+        """
+        cluster = self._live.store.clusters.get(name)
+        if cluster is None or cluster.deleting:
+            self._inventories.forget(name)
+            self._statuses.forget(KIND, name)
+            return Done()
+        early = self._statuses.early(KIND, name, now)
+        if early is not None:
+            return early
+        inventory = self._inventories.of(name)
+        if cluster.auto_pools:
+            await self._keep_pools(cluster, inventory)
+        clusters = self._live.store.clusters
+        jobs = queue_status.count(
+            job for job in self._live.store.jobs.values() if cluster_of(job, clusters) is cluster
+        )
+        status = cluster_status.build(cluster, inventory, self._live.oddities_of(name), jobs, now=now)
+        target = Target(KIND, PLURAL, name, cluster.resource_version, cluster.observed)
+        return await self._statuses.write(target, status, now)
+
+    async def _keep_pools(self, cluster: Cluster, inventory: Inventory) -> None:
+        store = self._live.store
+        for row in inventory.pools:
+            await self._keep_pool(cluster, row)
+        wanted = {row.name for row in inventory.pools}
+        for pool in list(store.pools.values()):
+            if pool.owned and pool.cluster == cluster.name and pool.name not in wanted and not pool.deleting:
+                try:
+                    await self._writer.delete_object(POOL_PLURAL, None, pool.name, pool.uid)
+                except NotFound:  # gone already; its event is on the way
+                    continue
+
+    async def _keep_pool(self, cluster: Cluster, row: PoolRow) -> None:
+        """Create the object of a pool, or put back the fields we own; what an admin sets beside them stays."""
+        store = self._live.store
+        found = store.pools.get(row.name)
+        spec = {"cluster": cluster.name, "accelerator": {"model": row.model, "resourceName": row.resource}}
+        if found is None and (POOL_KIND, row.name) not in store.broken:
+            try:
+                made = await self._writer.create_object(POOL_PLURAL, None, _pool(cluster, row.name, spec))
+            except AlreadyExists:  # made by hand or by an operator before us; its event is on the way
+                return
+            store.put(POOL_KIND, made)
+            return
+        if found is not None and (not found.owned or found.deleting):
+            return
+        same = found is not None and (found.cluster, found.model, found.resource) == (
+            cluster.name,
+            row.model,
+            row.resource,
+        )
+        if not same:
+            store.put(POOL_KIND, await self._writer.patch_object(POOL_PLURAL, None, row.name, {"spec": spec}))
+
+
+def _pool(cluster: Cluster, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    owner = {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "name": cluster.name,
+        "uid": cluster.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    return {
+        "apiVersion": API_VERSION,
+        "kind": POOL_KIND,
+        "metadata": {
+            "name": name,
+            "labels": {LABEL_CLUSTER: slug(cluster.name)},
+            "ownerReferences": [owner],
+        },
+        "spec": spec,
+    }

@@ -1,0 +1,82 @@
+"""Which reconciler looks at a key; and what is done about an object that can't be understood."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from crosstree.adapters.resources import OURS, Kind
+from crosstree.adapters.store import ObjectStore
+from crosstree.base.errors import NotFound
+from crosstree.core.job import Restart
+from crosstree.engine.work import Again, Done, Outcome
+from crosstree.reconcilers.statuses import StatusWriter, Target
+from crosstree.status import broken
+
+Key = tuple[str, str]
+"""Kind, and the key of an object of that kind."""
+
+GONE_WITHIN = 5.0
+"""Seconds between looks at a job that the API server no longer has and we still do."""
+
+Reconcile = Callable[[str, float], Awaitable[Outcome]]
+
+_PLURALS = {resource.kind: resource.plural for resource in OURS}
+
+
+class Dispatch:
+    """One `reconcile` for all kinds.
+
+    Args:
+        store: Our objects.
+        statuses: Writes what is wrong with a broken one.
+        reconcilers: By kind.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        statuses: StatusWriter,
+        reconcilers: Mapping[str, Reconcile],
+        restarted: Callable[[str], None],
+    ) -> None:
+        self._restarted = restarted
+        self._store = store
+        self._statuses = statuses
+        self._reconcilers = reconcilers
+
+    async def reconcile(self, key: Key, now: float) -> Outcome:
+        """Look at one object.
+
+        Raises:
+            ApiError: the API server did not take a write.
+        """
+        kind, name = key
+        # A TrainingJob has one writer of its status, broken or not.
+        if kind != Kind.JOB and key in self._store.broken:
+            return await self._tell(kind, name, now)
+        if kind != Kind.JOB:
+            return await self._reconcilers[kind](name, now)
+        before = self._restarts(name)
+        try:
+            return await self._reconcilers[kind](name, now)
+        except NotFound:  # the job is gone; the event that says so is on its way, and a list makes up for it
+            return Again(GONE_WITHIN)
+        finally:
+            for restart in self._restarts(name):
+                if restart not in before:
+                    self._restarted(restart.reason)
+
+    def _restarts(self, key: str) -> tuple[Restart, ...]:
+        job = self._store.jobs.get(key)
+        return job.progress.restarts if job is not None else ()
+
+    async def _tell(self, kind: str, name: str, now: float) -> Outcome:
+        raw = self._store.broken_raw[(kind, name)]
+        metadata, observed = raw["metadata"], raw.get("status") or {}
+        if metadata.get("deletionTimestamp"):
+            return Done()
+        status = broken.build(
+            observed, str(self._store.broken[(kind, name)]), generation=metadata.get("generation", 0), now=now
+        )
+        target = Target(kind, _PLURALS[Kind(kind)], name, metadata.get("resourceVersion", ""), observed)
+        return await self._statuses.write(target, status, now)

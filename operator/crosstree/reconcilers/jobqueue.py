@@ -1,0 +1,58 @@
+"""JobQueue: keeps the queue `default` in existence, and every queue's status in step with its jobs."""
+
+from __future__ import annotations
+
+from crosstree.adapters.livecluster import LiveCluster
+from crosstree.adapters.writer import Writer
+from crosstree.base.errors import AlreadyExists
+from crosstree.base.names import API_VERSION, DEFAULT_QUEUE
+from crosstree.engine.work import Done, Outcome
+from crosstree.reconcilers.statuses import StatusWriter, Target
+from crosstree.status import queue as queue_status
+
+KIND = "JobQueue"
+PLURAL = "jobqueues"
+
+
+class JobQueueReconciler:
+    """Reconciles JobQueues."""
+
+    def __init__(self, live: LiveCluster, writer: Writer, statuses: StatusWriter) -> None:
+        self._live = live
+        self._writer = writer
+        self._statuses = statuses
+
+    async def reconcile(self, name: str, now: float) -> Outcome:
+        """Store the status of one queue; make `default` if it is not there.
+
+        Raises:
+            ApiError: the API server did not take a write.
+        """
+        store = self._live.store
+        queue = store.queues.get(name)
+        if queue is None:
+            self._statuses.forget(KIND, name)
+            if name == DEFAULT_QUEUE and (KIND, name) not in store.broken:
+                await self._make_default()
+            return Done()
+        early = self._statuses.early(KIND, name, now)
+        if early is not None:
+            return early
+        jobs = queue_status.count(job for job in store.jobs.values() if job.queue == name)
+        exists = not queue.cluster or queue.cluster in store.clusters
+        status = queue_status.build(queue, jobs, cluster_exists=exists, now=now)
+        return await self._statuses.write(
+            Target(KIND, PLURAL, name, queue.resource_version, queue.observed), status, now
+        )
+
+    async def _make_default(self) -> None:
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "metadata": {"name": DEFAULT_QUEUE},
+            "spec": {},
+        }
+        try:
+            self._live.store.put(KIND, await self._writer.create_object(PLURAL, None, body))
+        except AlreadyExists:  # its event is on the way
+            return

@@ -1,0 +1,76 @@
+"""Settings of the operator, from `CROSSTREE_…` environment variables or from who calls `app.run`.
+
+How a cluster is scheduled is in its AICluster; here is only what concerns this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from crosstree.base.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """Everything that can be chosen about one operator process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CROSSTREE_", frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    kubeconfig: str | None = None
+    """Path of a kubeconfig. Without it `KUBECONFIG`, then `~/.kube/config`, then the service account of the pod."""
+
+    context: str | None = None
+    """Context of the kubeconfig; its current one if not set."""
+
+    listen_address: str = "127.0.0.1"
+    """Address of the health and metrics endpoints. In a pod the kubelet asks from outside: the chart sets 0.0.0.0."""
+
+    listen_port: int = Field(default=8080, ge=0, le=65535)
+    """TCP port of the health and metrics endpoints; 0 for none."""
+
+    log_format: Literal["console", "json"] = "console"
+    """`console` for people, `json` for log stores."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least level of our own log lines; libraries always log from WARNING on."""
+
+    workers: int = Field(default=16, ge=1, le=256)
+    """Objects reconciled at once. They wait for the API server most of the time, and requests are bounded apart
+    from this; more only helps when very many small jobs start at once."""
+
+    step_window: float = Field(default=0.015, ge=0.0, le=1.0)
+    """Seconds in which changes are gathered into one scheduling step: long enough for a burst of watch events,
+    too short for anyone to notice."""
+
+    step_idle: float = Field(default=5.0, gt=0.0, le=300.0)
+    """Seconds after which a step is taken without a wake-up. Costs microseconds; heals a wake-up that got lost."""
+
+    resync: float = Field(default=60.0, ge=1.0)
+    """Seconds between looks at every object we know. Costs no request unless something has drifted."""
+
+    relist: float = Field(default=600.0, ge=10.0)
+    """Seconds between lists of our own kinds, one request each: heals an event that never arrived."""
+
+    grace: float = Field(default=5.0, ge=0.0, le=60.0)
+    """Seconds that writes in flight are given when the operator is told to stop; below the 30 s of a pod."""
+
+
+def checked(values: Mapping[str, object]) -> Settings:
+    """Return the settings that these values make, with defaults for the rest.
+
+    Raises:
+        SettingsError: a value can't work; the first of them is named.
+    """
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        raise SettingsError(
+            f"{name} is {first.get('input')!r}: {first['msg']}. See crosstree run --help."
+        ) from error

@@ -1,0 +1,72 @@
+"""Handlers hand on what they hear, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import kopf
+import pytest
+
+import crosstree.controllers
+from crosstree.controllers import startup
+from crosstree.controllers.intake import hear
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str, str]] = []
+
+    def put(self, kind: str, raw: Mapping[str, Any]) -> None:
+        self.calls.append(("put", kind, raw["metadata"]["name"]))
+
+    def drop(self, kind: str, raw: Mapping[str, Any]) -> None:
+        self.calls.append(("drop", kind, raw["metadata"]["name"]))
+
+
+async def nobody() -> kopf.AiohttpSession:
+    raise AssertionError("nobody logs in here")
+
+
+@pytest.mark.parametrize(
+    ("type", "call"), [(None, "put"), ("ADDED", "put"), ("MODIFIED", "put"), ("DELETED", "drop")]
+)
+def test_an_event_is_handed_on(type, call):
+    heard = Heard()
+    hear(heard, "JobQueue", {"type": type, "object": {"metadata": {"name": "q"}}})
+    assert heard.calls == [(call, "JobQueue", "q")]
+
+
+def test_every_kind_is_heard_and_nothing_makes_kopf_write():
+    registry = startup.registry(Heard(), nobody)
+    selectors = {handler.selector.any_name for handler in registry._watching.get_all_handlers()}
+    assert selectors == {"aiclusters", "acceleratorpools", "jobqueues", "trainingjobs"}
+    assert not registry._changing.get_all_handlers()
+    assert not registry._spawning.get_all_handlers()
+
+
+def test_the_registry_of_the_process_is_left_alone():
+    before = len(kopf.get_default_registry()._watching.get_all_handlers())
+    startup.registry(Heard(), nobody)
+    assert len(kopf.get_default_registry()._watching.get_all_handlers()) == before
+
+
+def test_kopf_is_told_to_write_nothing():
+    settings = startup.settings()
+    assert settings.posting.enabled is False
+    assert settings.peering.standalone is True
+
+
+def test_handlers_are_thin():
+    handlers = [
+        (file.name, node)
+        for file in Path(crosstree.controllers.__file__).parent.glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.AsyncFunctionDef) and node.decorator_list
+    ]
+    assert len(handlers) == 5
+    for file, handler in handlers:
+        assert handler.end_lineno - handler.lineno < 15, f"{file}: {handler.name}"
+        assert not any(isinstance(part, ast.If | ast.For | ast.Try) for part in ast.walk(handler)), file
