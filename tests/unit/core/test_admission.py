@@ -58,7 +58,7 @@ def test_priority_of_its_class_goes_into_the_gang():
         (
             a_job(queue="west-only"),
             {"east": EAST},
-            "spec.queue is 'west-only', which serves AICluster west, not east. "  # noqa: ISC004
+            "spec.queue is 'west-only', which serves AICluster west, not east. "
             "Name another queue, or set spec.cluster: west.",
         ),
         (

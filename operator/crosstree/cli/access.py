@@ -1,0 +1,79 @@
+"""How a verb reaches the cluster: one connection for one command, closed however the command ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from crosstree.base.errors import NotFound, Refused
+from crosstree.base.names import GROUP, VERSION
+
+if TYPE_CHECKING:
+    from crosstree.adapters.client import Api
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+OURS = f"/apis/{GROUP}/{VERSION}"
+PAGE = 500
+"""Objects per page of a list."""
+
+
+@asynccontextmanager
+async def connected(kubeconfig: str | None, context: str | None) -> AsyncIterator[Api]:
+    """Open the API of the chosen kubeconfig for one command.
+
+    Raises:
+        SettingsError: the kubeconfig can't be read or does not know the context.
+    """
+    from crosstree.adapters.client import Api
+
+    api = await Api.connect(kubeconfig, context)
+    try:
+        yield api
+    finally:
+        await api.close()
+
+
+def talk(kubeconfig: str | None, context: str | None, act: Callable[[Api], Awaitable[T]]) -> T:
+    """Run one conversation with the cluster to its end and return what came of it."""
+
+    async def whole() -> T:
+        async with connected(kubeconfig, context) as api:
+            return await act(api)
+
+    return asyncio.run(whole())
+
+
+async def get(api: Api, path: str, query: Mapping[str, str] | None = None) -> Json:
+    """Read one object as plain JSON."""
+    found: Json = json.loads(await api.request("GET", path, query=query))
+    return found
+
+
+async def listed(api: Api, path: str, query: Mapping[str, str] | None = None) -> list[Json]:
+    """Read every page of a list.
+
+    Raises:
+        Refused: Crosstree's kinds are not there, or reading them is not allowed.
+    """
+    items: list[Json] = []
+    more = ""
+    while True:
+        asked = {"limit": str(PAGE), **(query or {}), **({"continue": more} if more else {})}
+        try:
+            page = await get(api, path, asked)
+        except NotFound as error:
+            if path.startswith(OURS):
+                raise Refused(
+                    f"this cluster does not know {GROUP}/{VERSION} yet; install it with `crosstree crds --apply`.",
+                    status=404,
+                ) from error
+            raise
+        items.extend(page.get("items", ()))
+        more = page.get("metadata", {}).get("continue", "")
+        if not more:
+            return items

@@ -1,0 +1,195 @@
+"""`crosstree explain`: why a job waits or where it runs, with the room there is for it right now.
+
+The sentences are those of its status; the table and what would help are computed now, by the operator's own
+core on the operator's own view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crosstree.base.errors import NotFound, SettingsError
+from crosstree.cli.access import OURS, Json, get, talk
+from crosstree.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output
+from crosstree.cli.output import console, emit, plain, styled, table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from crosstree.adapters.client import Api
+    from crosstree.core.room import LevelRoom
+
+NODES_SHOWN = 16
+"""Nodes of a placement that are listed; -o json has all of them."""
+
+
+def explain(
+    job: Annotated[str, typer.Argument(metavar="JOB | NAMESPACE/JOB", help="The TrainingJob.")],
+    namespace: Namespace = None,
+    output: Output = Format.TABLE,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    no_color: NoColor = False,
+) -> None:
+    """Say why a job waits, what would help, and how much room there is; or where it runs and how well placed."""
+    inside, _, name = job.rpartition("/")
+    if inside and namespace and inside != namespace:
+        raise SettingsError(f"{job} is in namespace {inside}, but -n says {namespace}; give one of them.")
+    told = talk(kubeconfig, context, lambda api: _told(api, inside or namespace or "default", name))
+    if output is not Format.TABLE:
+        emit({**told, "room": plain(told["room"])}, output)
+        return
+    _draw(console(no_color=no_color), told)
+
+
+async def _told(api: Api, namespace: str, name: str) -> Json:
+    """Gather the answer as plain values."""
+    try:
+        raw = await get(api, f"{OURS}/namespaces/{namespace}/trainingjobs/{name}")
+    except NotFound as error:
+        raise NotFound(f"no TrainingJob {name!r} in namespace {namespace}.", status=404) from error
+    seen = raw.get("status", {})
+    told: Json = {
+        "job": f"{namespace}/{name}",
+        "phase": seen.get("phase", "Pending"),
+        "waiting": seen.get("waiting"),
+        "placement": seen.get("placement"),
+        "attempt": seen.get("attempt", 0),
+        "restarts": seen.get("restarts", []),
+        "conditions": [
+            {key: c.get(key, "") for key in ("type", "status", "reason", "message")}
+            for c in seen.get("conditions", ())
+        ],
+        "room": [],
+        "decision": "",
+        "waysOut": [],
+    }
+    if told["placement"] is None and told["phase"] not in ("Succeeded", "Failed"):
+        await _computed(api, raw, told)
+    return told
+
+
+async def _computed(api: Api, raw: Json, told: Json) -> None:
+    """Add what the core says about this job on this cluster, now."""
+    from crosstree import translate
+    from crosstree.base.clock import SystemClock
+    from crosstree.cli.live import loaded, with_mask
+    from crosstree.core.admission import admit, cluster_of
+    from crosstree.core.plan import Wait
+    from crosstree.core.policy import Policy
+    from crosstree.core.room import for_gang
+    from crosstree.core.ways import alone, pools_of, ways_out
+
+    job = translate.job(raw)
+    view = await loaded(api)
+    store = view.cluster.store
+    cluster = cluster_of(job, store.clusters)
+    gang = admit(job, store.clusters, store.queues, view.priorities)
+    if isinstance(cluster, Wait) or isinstance(gang, Wait):
+        wait = cluster if isinstance(cluster, Wait) else gang
+        told["decision"] = wait.message if isinstance(wait, Wait) else ""
+        return
+    snapshot = with_mask(view, view.cluster.snapshot_of(cluster.name), gang.constraint)
+    told["room"] = [room for pool in pools_of(snapshot, gang) for room in for_gang(snapshot, pool, gang)]
+    now = SystemClock().now()
+    if alone(snapshot, gang, Policy(), now) is not None:
+        told["decision"] = (
+            "It would start now if it were alone in the queue; it starts as soon as its turn comes."
+        )
+        return
+    told["waysOut"] = [
+        {
+            "change": way.change,
+            "pool": way.place.pool,
+            "nodes": len(way.place.nodes),
+            "spans": plain(way.place.spans),
+        }
+        for way in ways_out(snapshot, gang, Policy(), now)
+    ]
+
+
+def _draw(screen: Console, told: Json) -> None:
+    screen.print(styled(told["job"]), styled(told["phase"]))
+    waiting = told["waiting"]
+    if waiting:
+        screen.print(f"\nIt waits: {waiting.get('reason', '')}", style="bold yellow", markup=False)
+        screen.print(f"  {waiting.get('message', '')}", markup=False)
+    elif told["placement"] is None:
+        for condition in told["conditions"]:
+            screen.print(f"  {condition['type']}={condition['status']}: {condition['message']}", markup=False)
+    if told["decision"]:
+        screen.print(f"\n{told['decision']}", markup=False)
+    if told["placement"]:
+        _placement(screen, told)
+    if told["room"]:
+        _room(screen, told["room"])
+    if told["waysOut"]:
+        screen.print("\nIt would start now:", style="bold")
+        for way in told["waysOut"]:
+            spans = ", ".join(f"{s['domains']} {s['level']}" for s in way["spans"])
+            screen.print(
+                f"  • {way['change']} — in {way['pool']}, over {spans or str(way['nodes']) + ' nodes'}",
+                markup=False,
+            )
+    elif told["room"] and not told["decision"]:
+        screen.print(
+            "\nNo small change of this job would start it now; it needs capacity to come free or to be added."
+        )
+    for restart in told["restarts"]:
+        at = f" on {restart['node']}" if restart.get("node") else ""
+        screen.print(
+            f"  restarted at {restart['at']}: {restart['reason']}{at}. {restart.get('message', '')}",
+            markup=False,
+        )
+
+
+def _placement(screen: Console, told: Json) -> None:
+    """Draw where a job runs, and how that compares with the best there could have been."""
+    placed = told["placement"]
+    spans = placed.get("spans", [])
+    screen.print(
+        f"\nAttempt {told['attempt']} runs in pool {placed['pool']} ({placed['model']}) on {len(placed['nodes'])} nodes"
+        + "".join(f", {s['domains']} {s['level']} (at least {s['lowerBound']} needed)" for s in spans),
+        markup=False,
+    )
+    rows = [
+        (share["name"], _indices(share["first"], share["count"])) for share in placed["nodes"][:NODES_SHOWN]
+    ]
+    screen.print(table("", ("NODE", "#WORKERS"), rows))
+    if len(placed["nodes"]) > NODES_SHOWN:
+        screen.print(f"  … and {len(placed['nodes']) - NODES_SHOWN} more nodes; -o json has all of them.")
+
+
+def _indices(first: int, count: int) -> str:
+    """Name a run of workers: `3`, or `8–15`."""
+    return str(first) if count == 1 else f"{first}–{first + count - 1}"
+
+
+def _room(screen: Console, rooms: Sequence[LevelRoom]) -> None:
+    """Draw what each level of each pool could give the job now."""
+    screen.print()
+    rows = [
+        (
+            room.pool,
+            room.level,
+            room.domains,
+            f"{room.largest} in {room.best}" if room.largest else "0",
+            room.capacity,
+            room.together,
+            room.fewest or "–",
+        )
+        for room in rooms
+    ]
+    columns = (
+        "POOL",
+        "LEVEL",
+        "#DOMAINS",
+        "#THE BEST HOLDS NOW",
+        "#IF IT WERE EMPTY",
+        "#ALL HOLD NOW",
+        "#DOMAINS NEEDED",
+    )
+    screen.print(table("Room for its workers", columns, rows))

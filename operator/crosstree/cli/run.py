@@ -1,0 +1,50 @@
+"""`crosstree run`: the operator, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from crosstree.cli.options import Context, Kubeconfig
+
+
+def run(
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Health and metrics; port 0 for none. Else 127.0.0.1:8080."),
+    ] = None,
+    log_format: Annotated[str | None, typer.Option(help="console or json.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Objects reconciled at once.")] = None,
+) -> None:
+    """Run the operator here. What is not said by an option comes from CROSSTREE_ variables, then defaults."""
+    from crosstree.app import run as operate
+    from crosstree.settings import checked
+
+    said: dict[str, object] = {
+        "kubeconfig": kubeconfig,
+        "context": context,
+        "log_format": log_format,
+        "log_level": log_level.upper() if log_level else None,
+        "workers": workers,
+    }
+    if listen is not None:
+        host, _, port = listen.rpartition(":")
+        said |= {"listen_port": port} | ({"listen_address": host.strip("[]")} if host else {})
+    settings = checked({**_environment(), **{k: v for k, v in said.items() if v is not None}})
+    asyncio.run(operate(settings))
+
+
+def _environment() -> dict[str, object]:
+    """What the CROSSTREE_ variables say; options given go over it."""
+    import os
+
+    from crosstree.settings import Settings
+
+    prefix = str(Settings.model_config.get("env_prefix", ""))
+    known = {prefix + name.upper(): name for name in Settings.model_fields}
+    return {known[key]: value for key, value in os.environ.items() if key in known}
