@@ -35,7 +35,7 @@ from crosstree.engine.loop import SchedulingLoop, StepReport
 from crosstree.engine.work import WorkQueue
 from crosstree.reconcilers.acceleratorpool import AcceleratorPoolReconciler
 from crosstree.reconcilers.aicluster import AIClusterReconciler
-from crosstree.reconcilers.dispatch import Dispatch, Key
+from crosstree.reconcilers.dispatch import Dispatch, Key, Listener
 from crosstree.reconcilers.gauges import Gauges
 from crosstree.reconcilers.inventories import Inventories
 from crosstree.reconcilers.jobqueue import JobQueueReconciler
@@ -69,22 +69,6 @@ async def run(settings: Settings) -> None:
         await api.close()
 
 
-class Listener:
-    """Turns changes into keys to reconcile and steps to take."""
-
-    def __init__(self, queue: WorkQueue[Key], waker: Waker) -> None:
-        self._queue = queue
-        self._waker = waker
-
-    def mark(self, kind: Kind, key: str) -> None:
-        """Have an object looked at."""
-        self._queue.add((kind, key))
-
-    def wake(self) -> None:
-        """Have a scheduling step taken."""
-        self._waker.wake()
-
-
 class Operator:
     """Everything one operator consists of.
 
@@ -102,7 +86,7 @@ class Operator:
         api.observe = self._metrics.request
         self._journal = Journal(self._metrics)
         self._queue: WorkQueue[Key] = WorkQueue(monotonic)
-        self._waker = Waker(window=settings.step_window, idle=settings.step_idle)
+        self._waker = Waker(window=settings.step_window, idle=settings.step_idle, lazy=settings.step_lazy)
         self._live = live = LiveCluster(
             load(), load_fabrics(), translate, clock, Listener(self._queue, self._waker)
         )

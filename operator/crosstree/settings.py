@@ -39,13 +39,16 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least level of our own log lines; libraries always log from WARNING on."""
 
-    workers: int = Field(default=16, ge=1, le=256)
+    workers: int = Field(default=64, ge=1, le=256)
     """Objects reconciled at once. They wait for the API server most of the time, and requests are bounded apart
     from this; more only helps when very many small jobs start at once."""
 
     step_window: float = Field(default=0.015, ge=0.0, le=1.0)
     """Seconds in which changes are gathered into one scheduling step: long enough for a burst of watch events,
     too short for anyone to notice."""
+
+    step_lazy: float = Field(default=0.25, ge=0.0, le=5.0)
+    """Seconds within which changes that went as decided (a pod that started, a status we wrote) lead to a step."""
 
     step_idle: float = Field(default=5.0, gt=0.0, le=300.0)
     """Seconds after which a step is taken without a wake-up. Costs microseconds; heals a wake-up that got lost."""

@@ -96,6 +96,9 @@ class VirtualJobs:
             for s in placement.nodes
         )
 
+    def served(self, job: Job) -> bool:
+        return bool(self.services)
+
     def decision_for(self, key: str, uid: str) -> Decision | None:
         if self._given is None and wants_placement(self.job, self.pods_of("", "")):
             self._given = self._place()
@@ -141,7 +144,14 @@ class VirtualJobs:
         self._end(with_kill)
 
     async def patch_status(
-        self, plural: str, namespace: str | None, name: str, resource_version: str, status: Mapping[str, Any]
+        self,
+        plural: str,
+        namespace: str | None,
+        name: str,
+        resource_version: str,
+        status: Mapping[str, Any],
+        *,
+        urgent: bool = False,
     ) -> Mapping[str, Any]:
         with_kill = self._begin()
         if not self.exists:

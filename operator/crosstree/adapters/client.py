@@ -19,6 +19,7 @@ import msgspec
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
+from crosstree import __version__
 from crosstree.adapters.credentials import load
 from crosstree.adapters.failures import error_of, foreign
 from crosstree.adapters.resources import resource_of
@@ -33,6 +34,9 @@ CONNECT_TIMEOUT = 10.0
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+
+USER_AGENT = f"crosstree/{__version__}"
+"""Who audit logs and API priority rules see."""
 
 _UNAUTHORISED = 401
 
@@ -201,6 +205,7 @@ class Api:
         if fresh and self._renew is not None:
             await self._renew()
         session = self._another()
+        session.headers["User-Agent"] = USER_AGENT
         session.headers.update(await self._authorise() if self._authorise is not None else {})
         return session
 
@@ -220,7 +225,7 @@ class Api:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request; if our credentials are refused, once more with new ones."""
         # Compression is worth its CPU on slow lines; an operator sits beside its API server.
-        fixed = {"Accept": JSON, "Accept-Encoding": "identity", **headers}
+        fixed = {"Accept": JSON, "Accept-Encoding": "identity", "User-Agent": USER_AGENT, **headers}
         for may_renew in (self._renew is not None, False):
             own = await self._authorise() if self._authorise is not None else {}
             async with self._session.request(

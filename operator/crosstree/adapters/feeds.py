@@ -1,4 +1,4 @@
-"""The watches that feed a `LiveCluster`: nodes, pods and PriorityClasses.
+"""The watches that feed a `LiveCluster`: nodes, pods, Services of jobs, and PriorityClasses.
 
 Our own kinds come another way (kopf and `relist`): they are few, and people write handlers for them.
 """
@@ -12,8 +12,9 @@ from typing import Any
 from crosstree.adapters import wire
 from crosstree.adapters.client import Api
 from crosstree.adapters.livecluster import LiveCluster
-from crosstree.adapters.resources import NODES, PODS, PRIORITY_CLASSES
+from crosstree.adapters.resources import NODES, PODS, PRIORITY_CLASSES, SERVICES
 from crosstree.adapters.watch import Watcher
+from crosstree.base.names import LABEL_JOB
 
 
 class PrioritySink:
@@ -61,6 +62,9 @@ class Feeds:
         self._watchers: dict[str, Watcher[Any]] = {
             NODES.plural: Watcher(api, NODES.path(), wire.Node, live.node_sink),
             PODS.plural: Watcher(api, PODS.path(), wire.Pod, live.pod_sink),
+            SERVICES.plural: Watcher(
+                api, SERVICES.path(), wire.Service, live.service_sink, query={"labelSelector": LABEL_JOB}
+            ),
             PRIORITY_CLASSES.plural: Watcher(
                 api, PRIORITY_CLASSES.path(), wire.PriorityClass, PrioritySink(live.set_priorities)
             ),

@@ -16,6 +16,7 @@ from crosstree.adapters.nodes import FaultRule, NodeSink
 from crosstree.adapters.pods import JobKey, PodSink
 from crosstree.adapters.promises import Promises
 from crosstree.adapters.resources import Kind
+from crosstree.adapters.services import ServiceSink
 from crosstree.adapters.store import Domain, ObjectStore, Translate
 from crosstree.adapters.waiting import Waiting
 from crosstree.base.clock import Clock
@@ -43,6 +44,10 @@ class Listener(Protocol):
         """Something changed that a scheduling decision may depend on."""
         ...
 
+    def wake_lazily(self) -> None:
+        """Something changed as it was expected to: a decision that depends on it can wait a moment."""
+        ...
+
 
 class Catalog(Accelerators, Protocol):
     """The catalog with its health rules."""
@@ -68,6 +73,7 @@ class LiveCluster:
         columns: Nodes and pods as numbers.
         node_sink: Where the watch of nodes goes.
         pod_sink: Where the watch of pods goes.
+        service_sink: Where the watch of our jobs' Services goes.
     """
 
     def __init__(
@@ -84,6 +90,7 @@ class LiveCluster:
         self.store = ObjectStore(translate, self._stored)
         self.node_sink = NodeSink(self.columns, catalog.health, self._node_changed)
         self.pod_sink = PodSink(self.columns, self._job_pods_changed)
+        self.service_sink = ServiceSink(lambda job: self._mark_job(f"{job[0]}/{job[1]}"))
         self._layouts = Layouts(self.columns, self.store, catalog, fabrics)
         self._promises = Promises()
         self._waiting = Waiting(self.store, self.pods_of, self._promises, Holds(self.columns), self._mark_job)
@@ -142,6 +149,10 @@ class LiveCluster:
             self._health(name, placement.resource)
             for name in dict.fromkeys(one.name for one in placement.nodes)
         )
+
+    def served(self, job: Job) -> bool:
+        """Tell whether the job has its Service."""
+        return self.service_sink.owner(job.namespace, job.name) == job.uid
 
     def decision_for(self, key: str, uid: str) -> Decision | None:
         """Return what has been decided for a job and is not in its status yet; None if there is no news."""
@@ -224,7 +235,10 @@ class LiveCluster:
             for pool in self.store.pools.values():
                 if kind is Kind.CLUSTER and pool.cluster == key:
                     self._listener.mark(Kind.POOL, pool.name)
-        self._listener.wake()
+        if _only_told(before, after):
+            self._listener.wake_lazily()
+        else:
+            self._listener.wake()
 
     def _mark_owners(self, job: Job) -> None:
         self._listener.mark(Kind.QUEUE, job.queue)
@@ -251,7 +265,7 @@ class LiveCluster:
         key = f"{job[0]}/{job[1]}"
         self._waiting.look_at(key)
         self._mark_job(key)
-        self._listener.wake()
+        self._listener.wake_lazily()
 
     def _mark_job(self, key: str) -> None:
         self._listener.mark(Kind.JOB, key)
@@ -260,6 +274,13 @@ class LiveCluster:
 def _nodes(job: Domain | None) -> tuple[str, ...]:
     placement = job.progress.placement if isinstance(job, Job) else None
     return tuple(share.name for share in placement.nodes) if placement is not None else ()
+
+
+def _only_told(before: Domain | None, after: Domain | None) -> bool:
+    """Say whether only the status of a job changed, which is our own doing."""
+    if not isinstance(before, Job) or not isinstance(after, Job):
+        return False
+    return (before.uid, before.generation, before.deleting) == (after.uid, after.generation, after.deleting)
 
 
 def _spec(one: Domain | None) -> tuple[str, int, bool] | None:

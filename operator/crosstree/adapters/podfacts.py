@@ -54,7 +54,7 @@ def of(pod: wire.Pod) -> PodFact:
     return PodFact(
         name=meta.name,
         uid=meta.uid,
-        job_uid=_controller(_decode(_owners, meta.owner_references)),
+        job_uid=controller(meta.owner_references),
         index=_number(labels.index, -1),
         attempt=_number(labels.attempt, 0),
         phase=phase,
@@ -117,7 +117,9 @@ def _refused(reason: str) -> bool:
     return reason in REFUSED_BY_KUBELET or reason.startswith("OutOf")
 
 
-def _controller(owners: Sequence[wire.Owner]) -> str:
+def controller(owner_references: msgspec.Raw) -> str:
+    """Return the uid of the controller named by raw `ownerReferences`, else of the first owner, else nothing."""
+    owners = _decode(_owners, owner_references)
     return next((one.uid for one in owners if one.controller), owners[0].uid if owners else "")
 
 

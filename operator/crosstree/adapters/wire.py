@@ -191,6 +191,22 @@ class PriorityClass(Wire):
     value: int = 0
 
 
+class ServiceMeta(Wire):
+    """Metadata of a Service."""
+
+    name: str = ""
+    namespace: str = ""
+    resource_version: str = ""
+    owner_references: msgspec.Raw = msgspec.Raw()
+    deletion_timestamp: str | None = None
+
+
+class Service(Wire):
+    """A Service of one of our jobs."""
+
+    metadata: ServiceMeta = msgspec.field(default_factory=ServiceMeta)
+
+
 class ListMeta(Wire):
     """Where a list stands and how it goes on; `continue` is the token of the next page."""
 

@@ -30,6 +30,9 @@ class Deaf:
     def wake(self) -> None:
         """Nobody plans here."""
 
+    def wake_lazily(self) -> None:
+        """Nobody plans here."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:

@@ -29,17 +29,25 @@ class Waker:
     """Turns any number of wake-ups into few steps.
 
     A burst of changes within `window` seconds is one step; without any wake-up a step is due every `idle`
-    seconds, which heals one that got lost.
+    seconds, which heals one that got lost. What nobody waits for, such as a pod that started as decided, may
+    take `lazy` seconds: while gangs start there are hundreds of those a second.
     """
 
-    def __init__(self, *, window: float, idle: float) -> None:
+    def __init__(self, *, window: float, idle: float, lazy: float = 0.0) -> None:
         self._window = window
         self._idle = idle
+        self._lazy = lazy
         self._called = asyncio.Event()
+        self._later: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
         """Ask for a step soon. Cheap; call it as often as you like."""
         self._called.set()
+
+    def wake_lazily(self) -> None:
+        """Ask for a step within `lazy` seconds; one that comes sooner for another reason will do."""
+        if self._later is None and not self._called.is_set():
+            self._later = asyncio.get_running_loop().call_later(self._lazy, self._called.set)
 
     async def next(self) -> None:
         """Return when a step is due."""
@@ -50,6 +58,9 @@ class Waker:
             return
         await asyncio.sleep(self._window)
         self._called.clear()
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
 
 
 class Workers(Generic[K]):

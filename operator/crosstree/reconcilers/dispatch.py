@@ -1,4 +1,4 @@
-"""Which reconciler looks at a key; and what is done about an object that can't be understood."""
+"""From a change to a look: which key is queued and which reconciler takes it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from crosstree.adapters.resources import OURS, Kind
 from crosstree.adapters.store import ObjectStore
 from crosstree.base.errors import NotFound
 from crosstree.core.job import Restart
-from crosstree.engine.work import Again, Done, Outcome
+from crosstree.engine.drive import Waker
+from crosstree.engine.work import Again, Done, Outcome, WorkQueue
 from crosstree.reconcilers.statuses import StatusWriter, Target
 from crosstree.status import broken
 
@@ -21,6 +22,26 @@ GONE_WITHIN = 5.0
 Reconcile = Callable[[str, float], Awaitable[Outcome]]
 
 _PLURALS = {resource.kind: resource.plural for resource in OURS}
+
+
+class Listener:
+    """Turns changes into keys to reconcile and steps to take."""
+
+    def __init__(self, queue: WorkQueue[Key], waker: Waker) -> None:
+        self._queue = queue
+        self._waker = waker
+
+    def mark(self, kind: Kind, key: str) -> None:
+        """Have an object looked at."""
+        self._queue.add((kind, key))
+
+    def wake(self) -> None:
+        """Have a scheduling step taken."""
+        self._waker.wake()
+
+    def wake_lazily(self) -> None:
+        """Pass it on to the loop."""
+        self._waker.wake_lazily()
 
 
 class Dispatch:

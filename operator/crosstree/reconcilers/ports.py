@@ -59,6 +59,10 @@ class Facts(Protocol):
         """Return the health of the nodes of a job's placement."""
         ...
 
+    def served(self, job: Job) -> bool:
+        """Tell whether the job has its Service."""
+        ...
+
     def decision_for(self, key: str, uid: str) -> Decision | None:
         """Return what the scheduler last decided, unless it was carried out or given back."""
         ...
@@ -94,8 +98,13 @@ class Writer(Protocol):
         name: str,
         resource_version: str,
         status: Mapping[str, Any],
+        *,
+        urgent: bool = False,
     ) -> Mapping[str, Any]:
-        """Merge into the status of an object that nobody has written since; return the object."""
+        """Merge into the status of an object that nobody has written since; return the object.
+
+        An `urgent` one goes out with the pods that wait for it.
+        """
         ...
 
     async def delete_object(self, plural: str, namespace: str | None, name: str, uid: str) -> object:

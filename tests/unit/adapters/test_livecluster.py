@@ -47,6 +47,9 @@ class Heard:
     def wake(self) -> None:
         self.woken += 1
 
+    def wake_lazily(self) -> None:
+        self.woken += 1
+
 
 class World:
     """A live cluster of four nodes with eight devices, an AICluster `east` and the default queue."""

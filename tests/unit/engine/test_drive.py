@@ -31,6 +31,19 @@ async def test_a_wake_up_after_the_window_is_another_step():
         await waker.next()
 
 
+async def test_a_lazy_wake_up_is_a_step_in_its_own_time_or_with_the_next_that_comes():
+    waker = Waker(window=0.0, idle=60, lazy=0.05)
+    waker.wake_lazily()
+    async with asyncio.timeout(5):
+        await waker.next()
+    waker.wake_lazily()
+    waker.wake()
+    await waker.next()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await waker.next()
+
+
 async def test_without_a_wake_up_a_step_is_due_after_the_idle_time():
     async with asyncio.timeout(5):
         await Waker(window=60, idle=0.01).next()

@@ -51,7 +51,7 @@ async def test_the_placement_is_stored_before_any_pod_is_made() -> None:
 
 async def test_a_lost_race_gives_the_placement_back() -> None:
     class Raced(VirtualJobs):
-        async def patch_status(self, *args: Any) -> Any:
+        async def patch_status(self, *args: Any, **more: Any) -> Any:
             raise Conflict("somebody wrote first", status=409)
 
     world = Raced(a_job(created=T0 - 5))
@@ -64,7 +64,7 @@ async def test_a_lost_race_gives_the_placement_back() -> None:
 
 async def test_a_lost_answer_keeps_the_placement_reserved() -> None:
     class Silent(VirtualJobs):
-        async def patch_status(self, *args: Any) -> Any:
+        async def patch_status(self, *args: Any, **more: Any) -> Any:
             raise Unavailable("no answer")
 
     world = Silent(a_job(created=T0 - 5))
@@ -253,3 +253,13 @@ async def test_a_job_that_cannot_be_understood_says_so_once_and_nothing_else_cha
     assert (world.phases, world.writes, world.pods) == (["Pending"], 1, {})
     assert status(world)["waiting"]["reason"] == "InvalidSpec"
     assert "spec.workers" in status(world)["waiting"]["message"]
+
+
+async def test_a_service_deleted_behind_our_back_is_made_again() -> None:
+    world = a_world()
+    await world.run(3)
+    assert world.services == 1
+    world.services = 0
+    world.now += 10
+    await TrainingJobReconciler(world, world).reconcile(KEY, world.now)
+    assert world.services == 1

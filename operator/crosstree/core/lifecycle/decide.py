@@ -32,6 +32,7 @@ from crosstree.core.lifecycle.moves import (
     Move,
     Release,
     Reopen,
+    Serve,
     StorePlacement,
     Suspend,
     Sweep,
@@ -110,6 +111,8 @@ def next_move(facts: JobFacts) -> Move:
         return end
     if facts.missing and not was_ready(progress):
         return _name_taken(facts) or Launch(facts.missing)
+    if not facts.served:
+        return Serve()
     return Hold(until=_next_deadline(facts))
 
 

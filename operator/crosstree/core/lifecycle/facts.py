@@ -33,6 +33,7 @@ class JobFacts:
         pods: Every pod labelled with the job's name, whoever owns it.
         nodes: Health of the nodes of its placement; may lack nodes of which nothing is known.
         decision: What the scheduler last decided for it, if anything.
+        served: Whether its Service exists.
         grace: Seconds a node or device may be unwell before the gang leaves it.
         now: Seconds since the epoch.
         own: Pods that this very object owns, of any attempt.
@@ -43,6 +44,7 @@ class JobFacts:
     pods: tuple[PodFact, ...] = ()
     nodes: tuple[NodeHealth, ...] = ()
     decision: Decision | None = None
+    served: bool = True
     grace: float = 30.0
     now: float = 0.0
     own: tuple[PodFact, ...] = field(init=False, repr=False)

@@ -89,6 +89,11 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
+class Serve:
+    """The gang has its pods and no Service: make it, the first time or after somebody deleted it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recover:
     """End this attempt and go back to waiting: all pods go, then the placement.
 
@@ -154,6 +159,7 @@ Move = (
     | StorePlacement
     | GiveBack
     | Launch
+    | Serve
     | Recover
     | Suspend
     | Withdraw
@@ -181,7 +187,7 @@ def after(progress: Progress, move: Move, now: float) -> Progress:
             return replace(progress, placement=None)
         case Finish():
             return replace(progress, finished_at=now)
-        case Hold() | GiveBack() | Launch() | Suspend() | Sweep() | Reopen() | Expire():
+        case Hold() | GiveBack() | Launch() | Serve() | Suspend() | Sweep() | Reopen() | Expire():
             return progress
         case _:
             assert_never(move)

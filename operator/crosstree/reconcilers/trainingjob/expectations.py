@@ -32,6 +32,7 @@ class Expectations:
         self._coming: dict[str, dict[str, float]] = {}
         self._leaving: dict[str, dict[str, float]] = {}
         self._in_use: dict[str, dict[str, float]] = {}
+        self._served: dict[str, float] = {}
 
     def come(self, key: str, names: Iterable[str]) -> None:
         """Expect pods of these names; the time to see them runs from the next look at the job.
@@ -66,6 +67,18 @@ class Expectations:
         fresh = [pod for pod in pods if told.get(pod.uid, 0.0) <= now]
         told.update({pod.uid: now + TOLD_AGAIN for pod in fresh})
         return fresh
+
+    def serve(self, uid: str, now: float) -> bool:
+        """Tell whether a job's Service should be made now; if so, take note that it was."""
+        if self._served.get(uid, -math.inf) + SEEN_WITHIN > now:
+            return False
+        self._served = {other: at for other, at in self._served.items() if at + SEEN_WITHIN > now}
+        self._served[uid] = now
+        return True
+
+    def unserve(self, uid: str) -> None:
+        """Take back the note: it could not be made."""
+        self._served.pop(uid, None)
 
     def settle(self, key: str) -> None:
         """Forget an attempt: none of its pods is left to wait for."""

@@ -1,4 +1,4 @@
-"""From a placement to a whole gang of pods: status first, then Service and pods, all at once."""
+"""From a placement to a whole gang of pods: status first, then the pods all at once, then their Service."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Launcher:
         return placed
 
     async def create(self, facts: JobFacts, missing: Sequence[int]) -> Outcome:
-        """Create the Service and the pods of `missing`, all concurrently.
+        """Create the pods of `missing`, all concurrently, and the Service.
 
         Nothing more is decided in this look, for `facts` do not know the new pods.
 
@@ -72,22 +72,47 @@ class Launcher:
         names = [pod_name(job.name, index) for index in missing]
         self._expectations.come(key, names)
         answers = await asyncio.gather(
-            self._writer.create_service(job.namespace, json.dumps(service(job)).encode()),
             *(self._writer.create_pod(job.namespace, gang.body(index)) for index in missing),
             return_exceptions=True,
         )
-        troubles = [trouble for trouble in (_trouble(f"Service {job.name}", answers[0]),) if trouble]
-        for name, answer in zip(names, answers[1:], strict=True):
+        troubles: list[Trouble] = []
+        for name, answer in zip(names, answers, strict=True):
             trouble = _trouble(f"Pod {name}", answer)
             if isinstance(answer, AlreadyExists) and self._expectations.taken(key, name, facts.now):
                 trouble = Trouble(f"Pod {name}", TAKEN, final=True)
             if trouble is not None:
                 troubles.append(trouble)
                 self._expectations.forgo(key, name)
+        if not troubles:
+            # After the pods: its endpoints are then worked out for the gang, not for each pod that appears.
+            return await self.serve(facts)
         if verdict := after_creation(facts, troubles):
             await self._recorder.write(facts, verdict)
             return Again(SOON)
-        return Again(RETRY if troubles else SEEN_WITHIN)
+        return Again(RETRY)
+
+    async def serve(self, facts: JobFacts) -> Again:
+        """Create the job's Service, unless that was done a moment ago and is still to be seen.
+
+        Raises:
+            ApiError: the status could not be written.
+        """
+        job = facts.job
+        if facts.served or not self._expectations.serve(job.uid, facts.now):
+            return Again(SEEN_WITHIN)
+        answer: object = None
+        try:
+            await self._writer.create_service(job.namespace, json.dumps(service(job)).encode())
+        except ApiError as error:
+            answer = error
+        trouble = _trouble(f"Service {job.name}", answer)
+        if trouble is None:
+            return Again(SEEN_WITHIN)
+        self._expectations.unserve(job.uid)
+        if verdict := after_creation(facts, [trouble]):
+            await self._recorder.write(facts, verdict)
+            return Again(SOON)
+        return Again(RETRY)
 
     def _gang(self, facts: JobFacts) -> GangPods:
         job = facts.job

@@ -19,6 +19,7 @@ from crosstree.core.lifecycle import (
     Recover,
     Release,
     Reopen,
+    Serve,
     StorePlacement,
     Suspend,
     Sweep,
@@ -37,9 +38,10 @@ from crosstree.reconcilers.trainingjob.sweep import Sweeper
 SOON = 0.1
 """Seconds until a look at facts that are known to lag; the event that brings them comes sooner."""
 
-PACE = 0.0002
-"""Seconds between two looks at a gang that has its place, per worker: every pod of a big gang changes several
-times while it starts, and a look at all of them costs some microseconds for each."""
+PACE = 0.1
+PACE_PER_WORKER = 0.0002
+"""Seconds between two looks at a gang that has its place, and per worker where that is more: every pod changes
+several times while a gang starts, and a look at all of them costs some microseconds for each."""
 
 STEPS = 8
 """Moves carried out in one look; the longest chain of a healthy job has four."""
@@ -90,8 +92,9 @@ class TrainingJobReconciler:
 
     def _too_early(self, job: Job, now: float) -> Again | None:
         """Return when to look at a gang again that was looked at a moment ago, else None."""
-        left = self._looked.get(job.key, 0.0) + PACE * job.gang.workers - now
-        if job.progress.placement is not None and 0 < left <= PACE * job.gang.workers:
+        pace = max(PACE, PACE_PER_WORKER * job.gang.workers)
+        left = self._looked.get(job.key, 0.0) + pace - now
+        if job.progress.placement is not None and 0 < left <= pace:
             return Again(left)
         self._looked[job.key] = now
         return None
@@ -109,6 +112,7 @@ class TrainingJobReconciler:
             pods=live.pods_of(job.namespace, job.name),
             nodes=live.health_of(job) if job.progress.placement is not None else (),
             decision=decision,
+            served=live.served(job),
             now=now,
         )
         return replace(facts, grace=cluster.grace) if isinstance(cluster, Cluster) else facts
@@ -127,6 +131,8 @@ class TrainingJobReconciler:
                 return replace(await self._launcher.place(facts, move), decision=None)
             case Launch(missing):
                 return await self._launcher.create(await self._recorder.write(facts, move), missing)
+            case Serve():
+                return await self._launcher.serve(await self._recorder.write(facts, move))
             case Recover() | Suspend() | Withdraw() | Finish() | Reopen():
                 return await self._recorder.write(facts, move)
             case Release():

@@ -10,7 +10,7 @@ from typing import Any
 from crosstree.base.errors import ApiError
 from crosstree.base.names import API_VERSION
 from crosstree.core.job import Job
-from crosstree.core.lifecycle import JobFacts, Move, after
+from crosstree.core.lifecycle import JobFacts, Move, StorePlacement, after
 from crosstree.reconcilers.ports import Facts, Writer
 from crosstree.status import events
 from crosstree.status import job as job_status
@@ -44,7 +44,12 @@ class Recorder:
         if not difference:
             return facts
         stored = await self._writer.patch_status(
-            PLURAL, job.namespace, job.name, job.resource_version, difference
+            PLURAL,
+            job.namespace,
+            job.name,
+            job.resource_version,
+            difference,
+            urgent=isinstance(move, StorePlacement),
         )
         version = str(stored["metadata"]["resourceVersion"])
         self._written[job.key] = (job.uid, version)
