@@ -26,8 +26,8 @@ from crosstree.adapters.resources import resource_of
 from crosstree.base.clock import monotonic
 from crosstree.base.errors import ApiError, SettingsError, Unavailable
 
-CONNECTIONS = 128
-"""Sockets to the API server: 64 writes in flight, watches, and room for reads beside them."""
+CONNECTIONS = 160
+"""Sockets to the API server: 128 writes in flight, watches, and room for reads beside them."""
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to a TCP and TLS connection; a healthy server needs milliseconds."""
