@@ -60,6 +60,9 @@ JOBS = (
     Job(IMPOSSIBLE, 24, 8, 10, "no leaf has 24 nodes: says so", H100, topology=LEAF, later=1),
 )
 
+VENDORS = frozenset(job.vendor or model.partition("-")[0] for job in JOBS for model in (job.models or ("",)))
+"""Whose accelerators are asked for."""
+
 
 def manifest(job: Job) -> dict[str, Any]:
     """Return the TrainingJob of a demo job; its pods end by themselves, told so by an annotation."""

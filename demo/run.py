@@ -1,7 +1,8 @@
 """`make demo`: a mixed fleet, a dozen jobs and more, a lost node, and a table of what happened.
 
-Everything is started here and stopped at the end, whatever happens. With KUBECONFIG set, that cluster is used (it
-needs kwok; `make cluster-up` prints one). The exit code is 0 only if all that was promised did happen.
+Everything is started here and stopped at the end, whatever happens. If KUBECONFIG names a cluster that has simulated
+nodes and no others (`make cluster-up` starts one), that cluster is used; any other is left alone. The exit code is 0 only
+if all that was promised did happen.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import yaml
 
 from crosstree.base.errors import CrosstreeError
 from demo.audit import Audit
-from demo.jobs import IMPOSSIBLE, JOBS, LOSS_AFTER, NAMESPACE, RECOVERS, manifest
+from demo.jobs import IMPOSSIBLE, JOBS, LOSS_AFTER, NAMESPACE, RECOVERS, VENDORS, manifest
 from demo.report import Report
 from demo.stage import HERE, Stage, crosstree, stage
 from demo.story import JOBS as PATH
@@ -62,7 +63,7 @@ def play(made: Stage, report: Report) -> Story:
     report.show(crosstree(made.kubeconfig, "status", "demo"))
 
     report.heading(
-        f"{len(JOBS)} TrainingJobs of {len({job.vendor or job.models for job in JOBS})} kinds of accelerator"
+        f"{len(JOBS)} TrainingJobs for accelerators of {len(VENDORS)} vendors, handed in within seconds"
     )
     story = Story(api, report.line)
     waiting = sorted(JOBS, key=lambda job: job.later)

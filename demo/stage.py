@@ -12,6 +12,7 @@ from pathlib import Path
 
 from crosstree.cli.operator_process import Operator
 from localcluster import Api, ApiError, Cluster, Fleet, kubeconfig
+from localcluster.errors import LocalClusterError
 from localcluster.nodes import create_nodes, delete_nodes, simulated_nodes, wait_ready
 from localcluster.progress import Lines
 
@@ -38,10 +39,10 @@ class Stage:
 
 @contextmanager
 def cluster(lines: Lines) -> Iterator[tuple[Api, Path, int]]:
-    """Use the cluster of KUBECONFIG if one is given, else start one for this demo alone."""
+    """Use the cluster of KUBECONFIG if it is there for play, else start one for this demo alone."""
     fleet = Fleet.load(HERE / "fleet.yaml")
     manifests = fleet.nodes(None)
-    given = os.environ.get("KUBECONFIG")
+    given = _for_play(os.environ.get("KUBECONFIG", ""), lines)
     if not given:
         with Cluster(name="demo", fleet=fleet, reporter=lines) as own:
             yield own.api, own.kubeconfig, len(manifests)
@@ -57,6 +58,23 @@ def cluster(lines: Lines) -> Iterator[tuple[Api, Path, int]]:
         yield api, Path(given), len(there) + len(missing)
     finally:
         delete_nodes(api, [node["metadata"]["name"] for node in missing])
+
+
+def _for_play(given: str, lines: Lines) -> str:
+    """Return the kubeconfig if its cluster answers and has simulated nodes only, else an empty string."""
+    if not given:
+        return ""
+    try:
+        api = kubeconfig.connect(Path(given))
+        real = len(api.get("/api/v1/nodes")["items"]) - len(simulated_nodes(api))
+    except LocalClusterError as error:
+        why = f"does not answer ({error})"
+    else:
+        if not real:
+            return given
+        why = f"has {real} nodes that are not simulated"
+    print(f"KUBECONFIG is left alone: its cluster {why}", file=lines.out)
+    return ""
 
 
 @contextmanager

@@ -108,8 +108,14 @@ class Story:
                 text = f"attempt {status.get('attempt')}: {where(status)}"
             case "Recovering":
                 last = (status.get("restarts") or [{}])[-1]
-                text = str(waiting.get("message") or last.get("message") or last.get("reason", ""))
-                life.events.append("lost a node")
+                told = str(last.get("message") or last.get("reason", ""))
+                if told not in life.events:
+                    text = told
+                elif waiting:
+                    text = str(waiting.get("message", ""))
+                else:
+                    text = f"attempt {status.get('attempt')}: {where(status)}"
+                life.events.append(told)
             case _:
                 text = f"after {lasted(status)}"
         self._tell(self.now, name, life.phase, text)

@@ -39,9 +39,9 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """Least level of our own log lines; libraries always log from WARNING on."""
 
-    workers: int = Field(default=64, ge=1, le=256)
-    """Objects reconciled at once. They wait for the API server most of the time, and requests are bounded apart
-    from this; more only helps when very many small jobs start at once."""
+    workers: int = Field(default=256, ge=1, le=4096)
+    """Objects reconciled at once. They wait for the API server nearly all of the time, and requests are bounded
+    apart from this: enough that jobs whose status waits its turn don't keep others from starting."""
 
     step_window: float = Field(default=0.015, ge=0.0, le=1.0)
     """Seconds in which changes are gathered into one scheduling step: long enough for a burst of watch events,

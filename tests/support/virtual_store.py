@@ -47,5 +47,5 @@ class VirtualStore:
         raw = {**self.world.broken_raw, "metadata": meta, "status": job.progress.observed}
         return {("TrainingJob", job.key): raw}
 
-    def put(self, kind: str, raw: Mapping[str, Any]) -> None:
+    def update(self, kind: str, raw: Mapping[str, Any]) -> None:
         """The store is the truth here; there is nothing to remember."""

@@ -7,7 +7,7 @@ between: the reconciler of a job asks `decision_for`, stores the place in the jo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from crosstree.adapters.holds import Holds
@@ -21,7 +21,7 @@ from crosstree.adapters.store import Domain, ObjectStore, Translate
 from crosstree.adapters.waiting import Waiting
 from crosstree.base.clock import Clock
 from crosstree.core.admission import cluster_of
-from crosstree.core.cluster import Binding, Cluster, Preset, Queue
+from crosstree.core.cluster import Cluster, Preset, Queue
 from crosstree.core.columns import Columns
 from crosstree.core.cutter import Cutter
 from crosstree.core.discovery import Layout
@@ -65,7 +65,7 @@ class LiveCluster:
         catalog: Accelerators and health rules.
         fabrics: Labels of each fabric preset.
         translate: Reads our raw objects.
-        clock: Time for cool-downs.
+        clock: Time, for how long a gang keeps away from a node that failed it.
         listener: Told what changed.
 
     Attributes:
@@ -89,7 +89,7 @@ class LiveCluster:
         self.columns = Columns(self._is_accelerator)
         self.store = ObjectStore(translate, self._stored)
         self.node_sink = NodeSink(self.columns, catalog.health, self._node_changed)
-        self.pod_sink = PodSink(self.columns, self._job_pods_changed)
+        self.pod_sink = PodSink(self.columns, self._job_pods_changed, listener.wake_lazily)
         self.service_sink = ServiceSink(lambda job: self._mark_job(f"{job[0]}/{job[1]}"))
         self._layouts = Layouts(self.columns, self.store, catalog, fabrics)
         self._promises = Promises()
@@ -162,15 +162,9 @@ class LiveCluster:
         """The status with the placement has been stored."""
         self._promises.carried_out(key, uid)
 
-    def give_back(self, key: str, uid: str, avoid: Iterable[str] = ()) -> None:
-        """The placement could not be carried out: it is free again, and the gang waits.
-
-        Args:
-            key: The job.
-            uid: Its uid; a promise to an earlier job of that name is not meant.
-            avoid: Nodes that the gang keeps away from for a while, being the reason.
-        """
-        self._promises.give_back(key, uid, avoid, self._clock.now())
+    def give_back(self, key: str, uid: str) -> None:
+        """The placement will not be used: it is free again. A promise to an earlier job of that name is not meant."""
+        self._promises.give_back(key, uid)
         self._waiting.look_at(key)
         self._listener.wake()
 
@@ -186,11 +180,6 @@ class LiveCluster:
         if cluster in self.store.clusters:
             return self._cutter.cut(Layout(cluster, (), ()), ())[0]
         raise KeyError(cluster)
-
-    def binding_of(self, cluster: str) -> Binding:
-        """Return who binds pods in an AICluster; the default where it is gone."""
-        found = self.store.clusters.get(cluster)
-        return found.binding if found is not None else Binding.SCHEDULER
 
     def oddities_of(self, cluster: str) -> tuple[Oddity, ...]:
         """Return what discovery found odd about an AICluster."""

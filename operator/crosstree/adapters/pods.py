@@ -23,12 +23,19 @@ class PodSink:
 
     Args:
         columns: Where requests are counted.
-        changed: Called with the job of every pod of ours that changed, and the node it is on.
+        changed: Called with the job of every pod of ours that changed.
+        freed: Called when a pod, whoever made it, stopped to use its node.
     """
 
-    def __init__(self, columns: Columns, changed: Callable[[JobKey], None]) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        changed: Callable[[JobKey], None],
+        freed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._columns = columns
         self._changed = changed
+        self._freed = freed
         self._ours: dict[JobKey, dict[str, PodFact]] = {}
         self._job_of: dict[str, JobKey] = {}
         self._unseen: set[str] = set()
@@ -53,7 +60,7 @@ class PodSink:
         if pod.spec.node_name and pod.status.phase not in ENDED:
             self._columns.count(uid, pod.spec.node_name, requests.of_pod(pod.spec))
         else:
-            self._columns.uncount(uid)
+            self._uncount(uid)
         labels = pod.metadata.labels
         if labels is not None and labels.job:
             self._keep(uid, (pod.metadata.namespace, labels.job), podfacts.of(pod))
@@ -74,8 +81,12 @@ class PodSink:
         return {uid for uid in self._columns.counted() if not uid.startswith(RESERVED)} | self._job_of.keys()
 
     def _forget(self, uid: str) -> None:
-        self._columns.uncount(uid)
+        self._uncount(uid)
         self._lose(uid)
+
+    def _uncount(self, uid: str) -> None:
+        if self._columns.uncount(uid):
+            self._freed()
 
     def _keep(self, uid: str, key: JobKey, fact: PodFact) -> None:
         if self._job_of.get(uid, key) != key:

@@ -1,15 +1,11 @@
-"""Decisions on their way: places promised but not yet stored, verdicts, nodes a gang keeps away from."""
+"""Decisions on their way: places promised but not yet stored, and verdicts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from crosstree.core.job import Job
 from crosstree.core.plan import Decision, Place, Wait
-
-COOL_DOWN = 60.0
-"""Seconds a gang keeps away from a node that did not take its pods: long enough for its cause to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +27,6 @@ class Promises:
     def __init__(self) -> None:
         self._assumed: dict[str, Assumed] = {}
         self._verdicts: dict[str, Wait] = {}
-        self._cool: dict[str, tuple[str, dict[str, float]]] = {}
 
     def assumed(self, key: str) -> Assumed | None:
         """Return the place promised to a job."""
@@ -67,15 +62,11 @@ class Promises:
         if promised is not None and promised.place.uid == uid:
             self._assumed[key] = replace(promised, carried=True)
 
-    def give_back(self, key: str, uid: str, avoid: Iterable[str], now: float) -> None:
-        """Void a promise; the gang keeps away from the nodes in `avoid` for `COOL_DOWN` seconds."""
+    def give_back(self, key: str, uid: str) -> None:
+        """Void a promise."""
         promised = self._assumed.get(key)
         if promised is not None and promised.place.uid == uid:
             del self._assumed[key]
-        nodes = dict.fromkeys(avoid, now + COOL_DOWN)
-        if nodes:
-            known = self._cool.get(key)
-            self._cool[key] = (uid, (known[1] if known and known[0] == uid else {}) | nodes)
 
     def settle(self, key: str, job: Job | None) -> None:
         """Drop what the job as it is now makes void: it shows the place itself, or it is another job, or gone."""
@@ -88,18 +79,3 @@ class Promises:
         verdict = self._verdicts.get(key)
         if verdict is not None and (job is None or gone or job.uid != verdict.uid):
             del self._verdicts[key]
-        cool = self._cool.get(key)
-        if cool is not None and (job is None or job.uid != cool[0]):
-            del self._cool[key]
-
-    def cooling(self, key: str, now: float) -> tuple[str, ...]:
-        """Return the nodes this job keeps away from now, sorted."""
-        known = self._cool.get(key)
-        if known is None:
-            return ()
-        left = {node: until for node, until in known[1].items() if until > now}
-        if left:
-            self._cool[key] = (known[0], left)
-        else:
-            del self._cool[key]
-        return tuple(sorted(left))

@@ -91,6 +91,11 @@ class ObjectStore:
         table[key] = after
         self._changed(which, key, before, after)
 
+    def update(self, kind: str, raw: Mapping[str, Any]) -> None:
+        """Remember an object as a write returned it, unless it is gone by now: a late answer revives nothing."""
+        if _meta(raw)[0] == self._identity(Kind(kind), key_of(raw))[0]:
+            self.put(kind, raw)
+
     def drop(self, kind: str, raw: Mapping[str, Any]) -> None:
         """Forget an object that is gone, unless one of the same name has been made since."""
         which, key = Kind(kind), key_of(raw)

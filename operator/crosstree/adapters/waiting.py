@@ -118,10 +118,7 @@ class Waiting:
     def _gang(self, key: str, now: float) -> Gang:
         """Return a gang; the same object as last time as long as it keeps away from the same nodes."""
         gang = self._gangs[key][1]
-        avoid = self._promises.cooling(key, now)
-        restarts = self._store.jobs[key].progress.restarts
-        if restarts:
-            avoid = tuple(sorted({*avoid, *lifecycle.avoided(restarts, now)}))
+        avoid = lifecycle.avoided(self._store.jobs[key].progress.restarts, now)
         if not avoid:
             return gang
         last = self._kept_away.get(key)

@@ -77,13 +77,6 @@ class Writer:
         except (NotFound, Conflict):
             return
 
-    async def delete_service(self, namespace: str, name: str) -> None:
-        """Delete a Service; one that is gone is no error."""
-        try:
-            await self._send("DELETE", SERVICES.path(namespace, name), None, lane=Lane.LAUNCH)
-        except NotFound:
-            return
-
     async def patch_status(
         self,
         plural: str,

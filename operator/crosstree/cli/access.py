@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from crosstree.base.errors import NotFound, Refused
+from crosstree.base.errors import NotFound, Refused, Unavailable
 from crosstree.base.names import GROUP, VERSION
 
 if TYPE_CHECKING:
@@ -39,11 +39,22 @@ async def connected(kubeconfig: str | None, context: str | None) -> AsyncIterato
 
 
 def talk(kubeconfig: str | None, context: str | None, act: Callable[[Api], Awaitable[T]]) -> T:
-    """Run one conversation with the cluster to its end and return what came of it."""
+    """Run one conversation with the cluster to its end and return what came of it.
+
+    Raises:
+        Unavailable: nothing answers there.
+    """
 
     async def whole() -> T:
-        async with connected(kubeconfig, context) as api:
-            return await act(api)
+        try:
+            async with connected(kubeconfig, context) as api:
+                return await act(api)
+        except Unavailable as error:
+            if error.status:
+                raise
+            raise Unavailable(
+                f"the cluster does not answer; is it up, and the one meant? ({error})"
+            ) from error
 
     return asyncio.run(whole())
 

@@ -76,7 +76,7 @@ async def _computed(api: Api, raw: Json, told: Json) -> None:
     """Add what the core says about this job on this cluster, now."""
     from crosstree import translate
     from crosstree.base.clock import SystemClock
-    from crosstree.cli.live import loaded, with_mask
+    from crosstree.cli.live import loaded, with_masks
     from crosstree.core.admission import admit, cluster_of
     from crosstree.core.plan import Wait
     from crosstree.core.policy import Policy
@@ -92,13 +92,14 @@ async def _computed(api: Api, raw: Json, told: Json) -> None:
         wait = cluster if isinstance(cluster, Wait) else gang
         told["decision"] = wait.message if isinstance(wait, Wait) else ""
         return
-    snapshot = with_mask(view, view.cluster.snapshot_of(cluster.name), gang.constraint)
+    snapshot = with_masks(view, view.cluster.snapshot_of(cluster.name), gang)
     told["room"] = [room for pool in pools_of(snapshot, gang) for room in for_gang(snapshot, pool, gang)]
     now = SystemClock().now()
     if alone(snapshot, gang, Policy(), now) is not None:
-        told["decision"] = (
-            "It would start now if it were alone in the queue; it starts as soon as its turn comes."
-        )
+        if told["phase"] != "Suspended":
+            told["decision"] = "It would start now if it were alone in the queue."
+        else:
+            told["decision"] = "There is room for it: it would start now if it were not suspended."
         return
     told["waysOut"] = [
         {
@@ -118,6 +119,10 @@ def _draw(screen: Console, told: Json) -> None:
         screen.print(f"\nIt waits: {waiting.get('reason', '')}", style="bold yellow", markup=False)
         screen.print(f"  {waiting.get('message', '')}", markup=False)
     elif told["placement"] is None:
+        if not told["conditions"]:
+            screen.print(
+                "\nNo operator has looked at it yet. If that stays so, none runs: see `crosstree run`."
+            )
         for condition in told["conditions"]:
             screen.print(f"  {condition['type']}={condition['status']}: {condition['message']}", markup=False)
     if told["decision"]:
@@ -131,7 +136,7 @@ def _draw(screen: Console, told: Json) -> None:
         for way in told["waysOut"]:
             spans = ", ".join(f"{s['domains']} {s['level']}" for s in way["spans"])
             screen.print(
-                f"  • {way['change']} — in {way['pool']}, over {spans or str(way['nodes']) + ' nodes'}",
+                f"  • {way['change']} — in {way['pool']}, over {spans or _nodes(way['nodes'])}",
                 markup=False,
             )
     elif told["room"] and not told["decision"]:
@@ -151,7 +156,7 @@ def _placement(screen: Console, told: Json) -> None:
     placed = told["placement"]
     spans = placed.get("spans", [])
     screen.print(
-        f"\nAttempt {told['attempt']} runs in pool {placed['pool']} ({placed['model']}) on {len(placed['nodes'])} nodes"
+        f"\nAttempt {told['attempt']} runs in pool {placed['pool']} ({placed['model']}) on {_nodes(len(placed['nodes']))}"
         + "".join(f", {s['domains']} {s['level']} (at least {s['lowerBound']} needed)" for s in spans),
         markup=False,
     )
@@ -161,6 +166,10 @@ def _placement(screen: Console, told: Json) -> None:
     screen.print(table("", ("NODE", "#WORKERS"), rows))
     if len(placed["nodes"]) > NODES_SHOWN:
         screen.print(f"  … and {len(placed['nodes']) - NODES_SHOWN} more nodes; -o json has all of them.")
+
+
+def _nodes(count: int) -> str:
+    return "1 node" if count == 1 else f"{count} nodes"
 
 
 def _indices(first: int, count: int) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from crosstree.adapters.livecluster import LiveCluster
     from crosstree.adapters.resources import Kind
     from crosstree.core.snapshot import Snapshot
-    from crosstree.core.workload import NodeConstraint
+    from crosstree.core.workload import Gang
 
 LISTED_WITHIN = 60.0
 """Seconds for the first lists; 100,000 pods take a few."""
@@ -79,17 +79,17 @@ async def loaded(api: Api) -> View:
     return View(live, priorities)
 
 
-def with_mask(view: View, snapshot: Snapshot, constraint: NodeConstraint) -> Snapshot:
-    """Return the snapshot with the nodes that a constraint admits, also for a job that does not wait."""
-    if constraint in snapshot.masks:
-        return snapshot
+def with_masks(view: View, snapshot: Snapshot, gang: Gang) -> Snapshot:
+    """Return the snapshot with the nodes that admit a gang, also if it does not wait."""
     from dataclasses import replace
 
     from crosstree.core.masks import Masks
 
     columns = view.cluster.columns
-    mask = Masks(columns).of(constraint, columns.rows(snapshot.names))
-    return replace(snapshot, masks={**snapshot.masks, constraint: mask})
+    masks, rows = Masks(columns), columns.rows(snapshot.names)
+    wanted = {gang.demands(pool.resource) for pool in snapshot.pools}
+    made = {one: masks.of(one, rows) for one in wanted if one not in snapshot.masks}
+    return replace(snapshot, masks={**snapshot.masks, **made})
 
 
 def node_rows(snapshot: Snapshot) -> list[dict[str, Any]]:

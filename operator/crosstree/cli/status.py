@@ -134,7 +134,7 @@ def _draw(screen: Console, one: Json) -> None:
     screen.print(table("", columns, rows))
     if gangs := one["fabric"].get("largestFreeGang"):
         spans = ", ".join(f"{gang['accelerators']} in one {gang['level']}" for gang in gangs)
-        screen.print(f"  Largest gang that would start now: {spans}.")
+        screen.print(f"  Largest gang that would start now, in accelerators: {spans}.")
     screen.print()
     if "nodeList" in one:
         _nodes(screen, one["nodeList"])
@@ -179,7 +179,7 @@ def _jobs(screen: Console, jobs: Sequence[Json]) -> None:
         f"{n} {phase}" for phase in _ORDER if (n := sum(job["phase"] == phase for job in jobs))
     )
     columns = ("JOB", "PHASE", "#WORKERS", "#ACCELERATORS", "MODEL", "SPAN", "#AGE", "WHY IT WAITS")
-    screen.print(table(f"{len(jobs)} jobs: {counts}", columns, rows))
+    screen.print(table(f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}: {counts}", columns, rows))
     if len(jobs) > SHOWN:
         screen.print(f"  … and {len(jobs) - SHOWN} more; -o json has all of them.")
 

@@ -118,7 +118,7 @@ def _row(room: Room) -> Any:
         row.append(" (no label)", style="yellow")
     row.append("  ")
     row.append_text(bar(room.allocated, room.free, room.unhealthy, cells=16))
-    row.append(f"  {room.free} of {room.total} free, {room.nodes} nodes")
+    row.append(f"  {room.free} of {room.total} free, {room.nodes} node{'' if room.nodes == 1 else 's'}")
     if room.unhealthy:
         row.append(f", {room.unhealthy} unhealthy", style="red")
     return row

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crosstree.base.errors import NotFound, Refused, SettingsError
+from crosstree.base.errors import NotFound, Refused, SettingsError, SpecError
 from crosstree.base.names import FIELD_MANAGER, GROUP
 from crosstree.cli.access import OURS, Json, talk
 from crosstree.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output
@@ -33,11 +33,9 @@ def validate(
     no_color: NoColor = False,
 ) -> None:
     """Check objects of Crosstree without applying them. Exit code 1 if any is bad."""
-    from crosstree.api.v1alpha1.validate import check
-
     results: list[Json] = []
     for name, raw in _objects(file):
-        errors = [problem.message for problem in check([raw])] if _ours(raw) else []
+        errors = _errors(raw) if _ours(raw) else []
         results.append(
             {"file": name, "object": _title(raw), "checked": _ours(raw), "errors": errors, "raw": raw}
         )
@@ -102,6 +100,26 @@ def _texts(name: str) -> list[tuple[str, str]]:
         return [(name, path.read_text())]
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{name} can't be read: {error}.") from error
+
+
+def _errors(raw: Json) -> list[str]:
+    """Say what is wrong with an object of ours: what the API server would refuse, else what the operator would."""
+    from crosstree import translate
+    from crosstree.api.v1alpha1.validate import check
+
+    if problems := [problem.message for problem in check([raw])]:
+        return problems
+    read = {
+        "AICluster": translate.cluster,
+        "AcceleratorPool": translate.pool,
+        "JobQueue": translate.queue,
+        "TrainingJob": translate.job,
+    }
+    try:
+        read[str(raw["kind"])](raw)
+    except SpecError as error:
+        return [str(error)]
+    return []
 
 
 def _ours(raw: Json) -> bool:

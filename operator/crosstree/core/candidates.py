@@ -130,7 +130,8 @@ def _unknown(pool: Pool, field: str, level: str) -> Rejection:
     return Rejection(
         pool.name,
         WaitReason.LEVEL_UNKNOWN,
-        f"{field} is {level!r}, but pool {pool.name} has levels {', '.join(pool.fabric.level_names)}.",
+        f"{field} is {level!r}, but pool {pool.name} has levels {', '.join(pool.fabric.level_names)}. "
+        "Name one of these, or declare it in spec.fabric of the AICluster.",
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from crosstree.core import fit
 from crosstree.core.arrays import Int32, Int64
+from crosstree.core.shapes import grain_of
 from crosstree.core.snapshot import Pool, Snapshot
 from crosstree.core.workload import Gang
 
@@ -99,8 +100,3 @@ class Trial:
             position[pool.nodes] = np.arange(len(pool.nodes), dtype=np.int32)
             self._position[pool.name] = position
         return self._position[pool.name]
-
-
-def grain_of(devices: int) -> int:
-    """Return log2 of the largest power of two that divides a device count, at most 7."""
-    return min((devices & -devices).bit_length() - 1, 7) if devices > 0 else 7

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosstree.core.arrays import Bool, Int32
+from crosstree.core.arrays import Bool, Int32, Int64
 from crosstree.core.columns import Columns
 from crosstree.core.discovery import Layout
 from crosstree.core.masks import Masks
@@ -79,10 +79,11 @@ class Cutter:
             and last.allocation == columns.allocation
             and last.snapshot.resources == resources
         ):
-            allocatable = last.snapshot.allocatable
+            allocatable, capacity = last.snapshot.allocatable, last.snapshot.capacity
         else:
             allocatable = columns.allocatable[rows, : len(resources)]
             allocatable.flags.writeable = False
+            capacity = self._capacity(rows, allocatable)
         free = allocatable - columns.used[rows, : len(resources)]
         state, grain = columns.state[rows], columns.grain[rows]
         for array in (free, state, grain):
@@ -99,13 +100,24 @@ class Cutter:
             grain=grain,
             pools=layout.pools,
             gangs=gangs,
-            masks=self._masks_of(gangs, rows, last),
+            masks=self._masks_of(layout, gangs, rows, last),
+            capacity=capacity,
         )
 
+    def _capacity(self, rows: Int32, allocatable: Int64) -> Int64 | None:
+        """Return what the nodes have, where any of them has more than it offers."""
+        found = self._columns.capacity[rows, : allocatable.shape[1]]
+        if np.array_equal(found, allocatable):
+            return None
+        found.flags.writeable = False
+        return found
+
     def _masks_of(
-        self, gangs: tuple[Gang, ...], rows: Int32, last: _Last | None
+        self, layout: Layout, gangs: tuple[Gang, ...], rows: Int32, last: _Last | None
     ) -> Mapping[NodeConstraint, Bool]:
-        wanted = dict.fromkeys(gang.constraint for gang in gangs)
+        resources = dict.fromkeys(pool.resource for pool in layout.pools)
+        unlike = {(gang.constraint, gang.devices > 0): gang for gang in gangs}
+        wanted = dict.fromkeys(gang.demands(one) for gang in unlike.values() for one in resources)
         if last is not None and last.admission == self._columns.admission:
             known = last.snapshot.masks
             if known.keys() == wanted.keys():
@@ -121,7 +133,8 @@ def _same(left: Snapshot, right: Snapshot) -> bool:
         and np.array_equal(left.free, right.free)
         and np.array_equal(left.state, right.state)
         and np.array_equal(left.grain, right.grain)
-        and (left.allocatable is right.allocatable or np.array_equal(left.allocatable, right.allocatable))
+        and _equal(left.allocatable, right.allocatable)
+        and _equal(left.capacity, right.capacity)
         and (
             left.masks is right.masks
             or (
@@ -130,3 +143,9 @@ def _same(left: Snapshot, right: Snapshot) -> bool:
             )
         )
     )
+
+
+def _equal(left: Int64 | None, right: Int64 | None) -> bool:
+    if left is None or right is None:
+        return left is right
+    return left is right or np.array_equal(left, right)

@@ -17,6 +17,7 @@ from crosstree.core.capacity import Trial
 from crosstree.core.placement.need import Limit, Need, Packed, Shortfall
 from crosstree.core.placement.pack import pack
 from crosstree.core.plan import WaitReason
+from crosstree.core.shapes import EMPTY_GRAIN
 from crosstree.core.snapshot import NodeState, Pool
 from crosstree.core.workload import Gang
 
@@ -75,7 +76,7 @@ def diagnose(gang: Gang, candidate: Candidate, trial: Trial) -> Diagnosis:
         pool.nodes,
         snapshot.allocatable,
         snapshot.allocatable,
-        np.full_like(snapshot.grain, 7),
+        np.full_like(snapshot.grain, EMPTY_GRAIN),
     )
     empty = pack(pool.fabric, np.where(admitted, whole, 0), need)
     if isinstance(empty, Shortfall):

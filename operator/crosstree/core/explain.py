@@ -97,6 +97,8 @@ def where(found: Diagnosis) -> str:
 
 def way_out(gang: Gang, found: Diagnosis, candidate: Candidate, trial: Trial) -> str:
     """Name the smallest change of the request that would start it now, or what it waits for."""
+    if found.nodes.total and found.nodes.excluded == found.nodes.total:
+        return "Loosen its node selector and affinity, or tolerate the taints of those nodes."
     slots = open_slots(gang, candidate.pool, trial)
     for text, need in _relaxed(candidate):
         if isinstance(pack(candidate.pool.fabric, slots, need), Packed):
@@ -107,8 +109,12 @@ def way_out(gang: Gang, found: Diagnosis, candidate: Candidate, trial: Trial) ->
     match found.reason:
         case WaitReason.SHAPE_IMPOSSIBLE if found.missing:
             return "Drop that request, or install what offers it."
-        case WaitReason.SHAPE_IMPOSSIBLE if found.have:
+        case WaitReason.SHAPE_IMPOSSIBLE if found.have and found.level:
             return f"Ask for at most {_workers(found.have)}, or allow a wider level."
+        case WaitReason.SHAPE_IMPOSSIBLE if found.have and candidate.need.required is None:
+            return f"Ask for at most {_workers(found.have)}, or for another model."
+        case WaitReason.SHAPE_IMPOSSIBLE if found.have:
+            return "Ask for fewer workers, or for another model."
         case WaitReason.SHAPE_IMPOSSIBLE:
             return "Ask for less per worker, or for another model."
         case WaitReason.NODES_UNHEALTHY:

@@ -77,7 +77,7 @@ def slots(request: Request, pool: Pool, rows: Int32, allocatable: Int64, free: I
 
 def admitted(gang: Gang, pool: Pool, snapshot: Snapshot) -> Bool:
     """Say which nodes of the pool the gang may use by constraint alone, in pool order: Bool (n,)."""
-    mask = snapshot.masks.get(gang.constraint)
+    mask = snapshot.masks.get(gang.demands(pool.resource))
     allowed = np.ones(len(pool.nodes), np.bool_) if mask is None else mask[pool.nodes].copy()
     if gang.avoid:
         avoided = set(gang.avoid)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosstree.core.arrays import Bool, Int64
+from crosstree.core.arrays import Bool, Int8, Int64
 from crosstree.core.snapshot import NodeState, Pool, Snapshot
 from crosstree.core.topology import NODE_LEVEL, Fabric
 
@@ -133,12 +133,21 @@ def take(snapshot: Snapshot) -> Inventory:
         ready=int(np.count_nonzero(state != NodeState.NOT_READY)),
         cordoned=_named(snapshot.names, state == NodeState.CORDONED),
         not_ready=_named(snapshot.names, state == NodeState.NOT_READY),
-        faulty=_named(snapshot.names, state == NodeState.UNHEALTHY),
+        faulty=_named(snapshot.names, (state == NodeState.UNHEALTHY) | _lacking(snapshot, state)),
         counts=sum((row.counts for row in pools), Counts()),
         pools=pools,
         levels=_levels(snapshot, free),
         fragmentation=_fragmentation(snapshot, free),
     )
+
+
+def _lacking(snapshot: Snapshot, state: Int8) -> Bool:
+    """Mark the nodes that answer and offer fewer devices than they have."""
+    lacking = np.zeros(len(state), np.bool_)
+    for pool in snapshot.pools:
+        lacking[pool.nodes] |= snapshot.present(pool) > snapshot.allocatable[pool.nodes, pool.column]
+    lacking &= state != NodeState.NOT_READY
+    return lacking
 
 
 def _free(snapshot: Snapshot, pool: Pool) -> Int64:
@@ -149,10 +158,11 @@ def _free(snapshot: Snapshot, pool: Pool) -> Int64:
 
 
 def _pool(snapshot: Snapshot, pool: Pool, free: Int64) -> PoolRow:
-    total = snapshot.allocatable[pool.nodes, pool.column]
-    used = np.maximum(total - snapshot.free[pool.nodes, pool.column], 0)
+    offered = snapshot.allocatable[pool.nodes, pool.column]
+    used = np.maximum(offered - snapshot.free[pool.nodes, pool.column], 0)
+    total = snapshot.present(pool)
     broken = snapshot.state[pool.nodes] >= NodeState.NOT_READY
-    unhealthy = int(total[broken].sum())
+    unhealthy = int(np.where(broken, total, total - offered).sum())
     counts = Counts(
         int(total.sum()), int(total.sum()) - unhealthy, int(used.sum()), int(free.sum()), unhealthy
     )

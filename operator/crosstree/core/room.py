@@ -13,6 +13,7 @@ from crosstree.core import fit
 from crosstree.core.arrays import Int64
 from crosstree.core.capacity import Trial
 from crosstree.core.placement.bounds import fewest
+from crosstree.core.shapes import EMPTY_GRAIN
 from crosstree.core.snapshot import NodeState, Pool, Snapshot
 from crosstree.core.workload import Gang
 
@@ -27,10 +28,10 @@ class Room:
         depth: 0 for the widest level.
         labelled: False where the nodes lack the level's label and the domain was made up.
         nodes: Nodes in it.
-        total: Accelerators its nodes offer, whole devices.
+        total: Accelerators its nodes have, whole devices.
         allocated: In use by anybody's pods, or promised.
         free: On usable nodes and not in use; never negative.
-        unhealthy: Not in use, on nodes that take no new pods.
+        unhealthy: Out of order, or not in use on nodes that take no new pods.
     """
 
     level: str
@@ -71,11 +72,12 @@ class LevelRoom:
 
 def per_node(snapshot: Snapshot, pool: Pool) -> tuple[Int64, Int64, Int64, Int64]:
     """Count accelerators per node of a pool: total, allocated, free, unhealthy; each int64 (n,), pool order."""
-    total = snapshot.allocatable[pool.nodes, pool.column]
+    offered, total = snapshot.allocatable[pool.nodes, pool.column], snapshot.present(pool)
     left = np.maximum(snapshot.free[pool.nodes, pool.column], 0)
     usable = fit.usable(pool, snapshot)
     free = np.where(usable, left, 0)
-    return total, total - np.minimum(left, total), free, np.where(usable, 0, left)
+    unhealthy = np.where(usable, 0, left) + (total - offered)
+    return total, offered - np.minimum(left, offered), free, unhealthy
 
 
 def tree(snapshot: Snapshot, pool: Pool, *, deepest: int) -> tuple[Room, ...]:
@@ -103,7 +105,7 @@ def for_gang(snapshot: Snapshot, pool: Pool, gang: Gang) -> tuple[LevelRoom, ...
     request = fit.request_of(gang, pool, snapshot.resources)
     open_ = fit.usable(pool, snapshot) & fit.admitted(gang, pool, snapshot)
     now = np.where(open_, Trial(snapshot).slots(gang, pool), 0)
-    grain = np.full(len(snapshot.names), 7, np.int8)
+    grain = np.full(len(snapshot.names), EMPTY_GRAIN, np.int8)
     empty = fit.slots(request, pool, pool.nodes, snapshot.allocatable, snapshot.allocatable, grain)
     empty = np.where(open_, empty, 0)
     rows: list[LevelRoom] = []

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+import numpy as np
+
 from crosstree.core.accelerator import Profile
 from crosstree.core.arrays import Bool, Int8, Int32, Int64
 from crosstree.core.topology import Fabric
@@ -68,7 +70,9 @@ class Snapshot:
             accelerator pod on the node; 7 on an empty node. Bounds how scattered its free devices can be.
         pools: In order of name.
         gangs: Waiting gangs, in any order.
-        masks: For each constraint that a waiting gang carries, Bool (N,) of nodes it admits.
+        masks: For all that a waiting gang demands in any of the pools, Bool (N,) of nodes it admits.
+        capacity: Int64 (N, R): what the nodes have, of which `allocatable` is what they offer. A device that its
+            plugin calls unhealthy is the difference. None where the two are equal.
     """
 
     cluster: str
@@ -82,3 +86,12 @@ class Snapshot:
     pools: tuple[Pool, ...]
     gangs: tuple[Gang, ...] = ()
     masks: Mapping[NodeConstraint, Bool] = field(default_factory=dict)
+    capacity: Int64 | None = None
+
+    def present(self, pool: Pool) -> Int64:
+        """Devices per node of a pool, those its device plugin calls unhealthy included, int64 (n,)."""
+        offered: Int64 = self.allocatable[pool.nodes, pool.column]
+        if self.capacity is None:
+            return offered
+        present: Int64 = np.maximum(self.capacity[pool.nodes, pool.column], offered)
+        return present

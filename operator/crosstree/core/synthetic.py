@@ -128,7 +128,7 @@ def snapshot(fleet: Fleet, gangs: Sequence[Gang] = (), *, generation: int = 1) -
         grain=_grain(taken),
         pools=(pool,),
         gangs=tuple(gangs),
-        masks={gang.constraint: np.ones(fleet.nodes, np.bool_) for gang in gangs}
+        masks={gang.demands(pool.resource): np.ones(fleet.nodes, np.bool_) for gang in gangs}
         or {NodeConstraint(): np.ones(fleet.nodes, np.bool_)},
     )
 

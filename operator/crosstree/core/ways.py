@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from crosstree.core.candidates import wanted
 from crosstree.core.cycle import run_cycle
 from crosstree.core.plan import Place
 from crosstree.core.policy import Policy
@@ -27,11 +28,7 @@ class Way:
 
 def pools_of(snapshot: Snapshot, gang: Gang) -> tuple[Pool, ...]:
     """Return the pools whose accelerator the gang accepts, in the gang's order of preference, then by name."""
-    fitting = [
-        pool
-        for pool in snapshot.pools
-        if (not gang.models or pool.profile.id in gang.models) and gang.vendor in ("", pool.profile.vendor)
-    ]
+    fitting = [pool for pool in snapshot.pools if wanted(gang, pool)]
     if gang.models:
         fitting.sort(key=lambda pool: (gang.models.index(pool.profile.id), pool.name))
     return tuple(fitting)

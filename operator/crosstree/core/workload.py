@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +95,17 @@ class Gang:
     created: float = 0.0
     queue: str = "default"
     avoid: tuple[str, ...] = ()
+
+    def demands(self, resource: str) -> NodeConstraint:
+        """Return what its pods demand of nodes in a pool of an accelerator resource.
+
+        A pod that asks for a resource tolerates the taint of that name, which keeps all others away: `manifests/`
+        writes it, and a cluster may add it (admission plugin ExtendedResourceToleration).
+        """
+        return _tolerating(self.constraint, resource) if self.devices and resource else self.constraint
+
+
+@lru_cache(maxsize=4096)
+def _tolerating(constraint: NodeConstraint, resource: str) -> NodeConstraint:
+    own = Toleration(resource, "Exists", "", "NoSchedule")
+    return replace(constraint, tolerations=tuple(sorted({*constraint.tolerations, own})))

@@ -91,7 +91,9 @@ class AIClusterReconciler:
             row.resource,
         )
         if not same:
-            store.put(POOL_KIND, await self._writer.patch_object(POOL_PLURAL, None, row.name, {"spec": spec}))
+            store.update(
+                POOL_KIND, await self._writer.patch_object(POOL_PLURAL, None, row.name, {"spec": spec})
+            )
 
 
 def _pool(cluster: Cluster, name: str, spec: dict[str, Any]) -> dict[str, Any]:

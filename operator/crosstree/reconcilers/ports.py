@@ -38,8 +38,8 @@ class JobStore(Protocol):
         """The same objects as they came."""
         ...
 
-    def put(self, kind: str, raw: Mapping[str, Any]) -> None:
-        """Remember an object as a write returned it."""
+    def update(self, kind: str, raw: Mapping[str, Any]) -> None:
+        """Remember an object as a write returned it, unless it is gone by now."""
         ...
 
 

@@ -55,7 +55,7 @@ class StatusWriter:
         except NotFound:  # deleted meanwhile; its event is on the way
             return Done()
         self._written[(target.kind, target.name)] = now
-        self._store.put(target.kind, stored)
+        self._store.update(target.kind, stored)
         return Done()
 
     def forget(self, kind: str, name: str) -> None:

@@ -40,11 +40,7 @@ def build(facts: JobFacts, move: Move) -> Document:
         "accelerators": job.gang.workers * job.gang.devices,
     }
     if waiting is not None:
-        document["waiting"] = {
-            "reason": waiting[0].value,
-            "message": bounded(waiting[1]),
-            "since": _since(job, waiting[0].value, now),
-        }
+        document["waiting"] = _waiting(job, waiting[0].value, bounded(waiting[1]), now)
     if progress.placement is not None:
         document["placement"] = _placement(progress.placement, job.gang.workers)
         if span := span_of(job, progress.placement):
@@ -135,9 +131,14 @@ def _placement(placement: Placement, workers: int) -> Document:
     }
 
 
-def _since(job: Job, reason: str, now: float) -> str:
+def _waiting(job: Job, reason: str, message: str, now: float) -> Document:
+    """`since` is kept while the reason stays, `asOf` while the very words do."""
     stored = job.progress.observed.get("waiting") or {}
-    return str(stored["since"]) if stored.get("reason") == reason and "since" in stored else to_rfc3339(now)
+    same = stored.get("reason") == reason
+    if same and stored.get("message") == message and "since" in stored:
+        return dict(stored)
+    since = str(stored["since"]) if same and "since" in stored else to_rfc3339(now)
+    return {"reason": reason, "message": message, "since": since, "asOf": to_rfc3339(now)}
 
 
 def _times(progress: Progress, conditions: list[Wire], now: float) -> Document:

@@ -14,6 +14,7 @@ from crosstree.core.lifecycle import (
     Withdraw,
     backoff,
     finished,
+    told_until,
     withdrawing,
 )
 from crosstree.core.plan import Wait, WaitReason
@@ -71,6 +72,8 @@ def _unplaced(facts: JobFacts, stored: Waiting | None) -> Waiting | None:
     if facts.leftover:
         return WaitReason.RECOVERING, LEAVING.format(attempt=facts.job.progress.attempt)
     if isinstance(facts.decision, Wait) and facts.decision.uid == facts.job.uid:
+        if stored is not None and told_until(facts) is not None:
+            return stored
         return facts.decision.reason, facts.decision.message
     return stored if stored is not None and stored[0] is not WaitReason.SUSPENDED else None
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosstree.core.accelerator import IntraNode, Profile
-from crosstree.core.capacity import grain_of
+from crosstree.core.shapes import grain_of
 from crosstree.core.snapshot import NodeState, Pool, Snapshot
 from crosstree.core.topology import Fabric, LevelSpec, build
 from crosstree.core.workload import Gang, Groups, NodeConstraint

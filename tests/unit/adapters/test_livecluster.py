@@ -16,8 +16,10 @@ from crosstree.base.clock import VirtualClock
 from crosstree.base.errors import SpecError
 from crosstree.catalog.load import load, load_fabrics
 from crosstree.core.cluster import Cluster, PoolObject, Queue
+from crosstree.core.cycle import run_cycle
 from crosstree.core.job import Job, Placement, Progress, Restart
 from crosstree.core.plan import NodeShare, Place, Plan, Wait, WaitReason
+from crosstree.core.policy import Policy
 from crosstree.core.snapshot import NodeState, Snapshot
 from crosstree.core.workload import Gang, NodeConstraint
 from tests.unit.adapters.objects import GPU, a_node, a_pod, our_pod
@@ -210,17 +212,21 @@ def test_deleted_and_finished_jobs_hold_nothing(world: World) -> None:
     assert world.free("n0") == 8
 
 
-def test_place_given_back_is_free_and_its_node_is_avoided_for_a_while(world: World) -> None:
+def test_place_given_back_is_free(world: World) -> None:
     job = a_job()
     world.put(Kind.JOB, job)
     world.live.apply(plan(place(job, "n0", "n1")))
-    world.live.give_back(job.key, job.uid, avoid=("n1",))
+    world.live.give_back(job.key, job.uid)
     assert world.free("n0") == 8
-    assert world.east.gangs[0].avoid == ("n1",)
-    generation = world.east.generation
-    world.clock.advance(61)
-    assert world.east.gangs[0].avoid == ()
-    assert world.east.generation > generation
+
+
+def test_a_foreign_pod_that_goes_has_the_loop_look_again(world: World) -> None:
+    world.pod(a_pod("foreign", node="n0"))
+    assert world.free("n0") < 8
+    before = world.heard.woken
+    world.pod(a_pod("foreign", node="n0", phase="Succeeded"))
+    assert world.heard.woken == before + 1
+    assert world.free("n0") == 8
 
 
 def test_place_of_a_deleted_job_of_the_same_name_is_not_inherited(world: World) -> None:
@@ -277,13 +283,26 @@ def test_priority_comes_from_the_class(world: World) -> None:
 
 
 def test_mask_of_a_gang_follows_the_labels_of_nodes(world: World) -> None:
-    constraint = NodeConstraint(selector=(("tier", "gold"),))
-    world.put(Kind.JOB, a_job(gang={"constraint": constraint}))
+    job = a_job(gang={"constraint": NodeConstraint(selector=(("tier", "gold"),))})
+    world.put(Kind.JOB, job)
+    constraint = job.gang.demands(GPU)
     assert not world.east.masks[constraint].any()
     generation = world.east.generation
     world.node("n2", labels={**H100, "tier": "gold"})
     assert world.east.masks[constraint].tolist() == [False, False, True, False]
     assert world.east.generation > generation
+
+
+@pytest.mark.parametrize(("devices", "admitted"), [(8, True), (0, False)])
+def test_the_taint_of_a_resource_keeps_away_who_does_not_ask_for_it(
+    world: World, devices: int, admitted: bool
+) -> None:
+    for name in ("n0", "n1", "n2", "n3"):
+        world.node(name, taints=[{"key": GPU, "value": "present", "effect": "NoSchedule"}])
+    job = a_job()
+    world.put(Kind.JOB, replace(job, gang=replace(job.gang, devices=devices)))
+    (plan,) = [run_cycle(snapshot, Policy(), 0.0) for snapshot in world.live.view()]
+    assert isinstance(plan.decisions[0], Place) is admitted
 
 
 def test_trouble_of_a_node_reaches_the_jobs_on_it(world: World) -> None:

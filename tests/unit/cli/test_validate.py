@@ -45,6 +45,16 @@ def test_a_bad_object_is_1_and_names_the_field(capsys: pytest.CaptureFixture[str
     assert "2 objects, 1 bad." in answer.out
 
 
+def test_what_only_the_operator_would_refuse_is_found_too(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    trainer = {"name": "trainer", "image": "trainer", "resources": {"limits": {"nvidia.com/gpu": 4}}}
+    spec: dict[str, object] = {**GOOD["spec"], "template": {"spec": {"containers": [trainer]}}}  # type: ignore[dict-item]
+    answer = run(capsys, "validate", "-f", _file(tmp_path, {**GOOD, "spec": spec}))
+    assert answer.code == 1
+    assert "asks for 4 nvidia.com/gpu, but spec.accelerators.perWorker is 8" in " ".join(answer.out.split())
+
+
 def test_programs_get_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     answer = run(capsys, "validate", "-o", "json", "-f", _file(tmp_path, BAD))
     found = json.loads(answer.out)

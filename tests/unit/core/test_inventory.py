@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,24 @@ def test_an_idle_fleet_is_all_free():
 def test_used_devices_are_allocated_whoever_holds_them():
     counts = take(a_fleet(FOUR, used={"n1": 3})).counts
     assert (counts.allocated, counts.free) == (3, 29)
+
+
+def test_a_device_its_plugin_took_out_of_service_is_unhealthy_and_not_forgotten():
+    fleet = a_fleet(FOUR, used={"n1": 4})
+    fewer, free = fleet.allocatable.copy(), fleet.free.copy()
+    fewer[fleet.names.index("n1")] -= 2
+    free[fleet.names.index("n1")] -= 2
+    found = take(replace(fleet, allocatable=fewer, free=free, capacity=fleet.allocatable))
+    assert found.counts == Counts(total=32, healthy=30, allocated=4, free=26, unhealthy=2)
+    assert found.faulty.names == ("n1",)
+
+
+def test_a_broken_node_that_also_lacks_devices_counts_each_once():
+    fleet = a_fleet(FOUR, state={"n1": NodeState.NOT_READY})
+    none = fleet.allocatable.copy()
+    none[fleet.names.index("n1")] = 0
+    counts = take(replace(fleet, allocatable=none, free=none, capacity=fleet.allocatable)).counts
+    assert counts == Counts(total=32, healthy=24, allocated=0, free=24, unhealthy=8)
 
 
 def test_a_cordoned_node_is_healthy_but_gives_nothing():

@@ -143,10 +143,9 @@ def test_constraint_of_the_job_keeps_it_off_other_nodes():
     constraint = NodeConstraint(selector=(("zone", "b"),))
     mask = np.array([False, True, True, False])
     gang = a_gang(workers=2, constraint=constraint)
-    assert nodes(placed(a_snapshot(a_pool(leaves=1), masks={constraint: mask}, gangs=[gang]))) == [
-        "n001",
-        "n002",
-    ]
+    pool = a_pool(leaves=1)
+    masks = {gang.demands(pool.resource): mask}
+    assert nodes(placed(a_snapshot(pool, masks=masks, gangs=[gang]))) == ["n001", "n002"]
 
 
 def test_nodes_that_failed_the_gang_are_avoided():
@@ -206,7 +205,10 @@ def test_unknown_level_names_the_levels_there_are():
     for field in ("required", "preferred"):
         wait = waits(a_snapshot(gangs=[a_gang(**{field: "rack"})]))
         assert wait.reason.value == "LevelUnknown"
-        assert wait.message == f"topology.{field} is 'rack', but pool pool-h100 has levels spine, leaf, node."
+        assert wait.message == (
+            f"topology.{field} is 'rack', but pool pool-h100 has levels spine, leaf, node. "
+            "Name one of these, or declare it in spec.fabric of the AICluster."
+        )
 
 
 def test_missing_model_names_the_models_there_are():
@@ -230,7 +232,7 @@ def test_free_pool_that_was_not_asked_for_is_offered():
 def test_shape_larger_than_the_fleet_is_impossible_and_says_the_largest_that_is_not():
     wait = waits(a_snapshot(gangs=[a_gang(workers=9)]))
     assert wait.reason.value == "ShapeImpossible"
-    assert "Ask for at most 8 workers, or allow a wider level." in wait.message
+    assert "Ask for at most 8 workers, or for another model." in wait.message
 
 
 def test_slices_of_a_device_take_no_gang():

@@ -49,15 +49,20 @@ async def test_the_placement_is_stored_before_any_pod_is_made() -> None:
     assert world.pods == {}
 
 
-async def test_a_lost_race_gives_the_placement_back() -> None:
+async def test_a_lost_race_keeps_the_placement_reserved_until_the_job_is_read_again() -> None:
     class Raced(VirtualJobs):
         async def patch_status(self, *args: Any, **more: Any) -> Any:
-            raise Conflict("somebody wrote first", status=409)
+            if not self.job.suspend:
+                raise Conflict("somebody wrote first", status=409)
+            return await super().patch_status(*args, **more)
 
     world = Raced(a_job(created=T0 - 5))
-    world.decision_for(KEY, world.job.uid)
+    operator = TrainingJobReconciler(world, world)
     with pytest.raises(Conflict):
-        await TrainingJobReconciler(world, world).reconcile(KEY, T0)
+        await operator.reconcile(KEY, T0)
+    assert world._given is not None  # the write that won may have been ours, its answer lost
+    world.update(suspend=True)
+    await operator.reconcile(KEY, T0 + 1)
     assert world._given is None
     assert world.pods == {}
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from crosstree.core.job import Job
-from crosstree.core.lifecycle import JobFacts, Move, Withdraw, next_move
+from crosstree.core.lifecycle import Hold, JobFacts, Move, Withdraw, next_move
+from crosstree.core.lifecycle.decide import RETELL_SECONDS
 from crosstree.core.plan import Span, Wait, WaitReason
 from crosstree.core.pods import PodPhase
 from crosstree.core.snapshot import NodeState
@@ -78,6 +79,7 @@ def test_a_job_that_cannot_run_says_why() -> None:
         "reason": "NotEnoughFree",
         "message": "2 workers of 8 need 16; 4 are free.",
         "since": "2023-11-14T22:13:20Z",
+        "asOf": "2023-11-14T22:13:20Z",
     }
     assert (status["phase"], condition(status, "Placed")["reason"]) == ("Pending", "NotEnoughFree")
     assert condition(status, "Admitted")["status"] == "True"
@@ -94,6 +96,47 @@ def test_waiting_for_the_same_reason_keeps_its_beginning() -> None:
     later = built(facts(job, decision=Wait(KEY, UID, WaitReason.NOT_ENOUGH_FREE, "6 are free."), at=T0 + 50))
     assert later["waiting"]["since"] == "2023-11-14T22:13:20Z"
     assert later["waiting"]["message"] == "6 are free."
+
+
+def told(message: str, *, seconds: float, job: Job, reason: WaitReason = WaitReason.NOT_ENOUGH_FREE) -> dict:
+    """Return what the status says of waiting once the scheduler has decided so, seconds after T0."""
+    return built(facts(job, decision=Wait(KEY, UID, reason, message), at=T0 + seconds))["waiting"]
+
+
+def a_waiting_job() -> Job:
+    first = facts(a_job(), decision=Wait(KEY, UID, WaitReason.NOT_ENOUGH_FREE, "4 are free."), at=T0)
+    return after_move(first, next_move(first))
+
+
+def test_counts_that_move_all_the_time_are_told_at_a_bounded_rate() -> None:
+    job = a_waiting_job()
+    assert told("5 are free.", seconds=RETELL_SECONDS - 1, job=job) == job.progress.observed["waiting"]
+    later = told("6 are free.", seconds=RETELL_SECONDS, job=job)
+    assert (later["message"], later["since"]) == ("6 are free.", "2023-11-14T22:13:20Z")
+    assert later["asOf"] == "2023-11-14T22:13:40Z"
+
+
+def test_a_job_whose_words_are_held_back_is_looked_at_when_they_are_due() -> None:
+    verdict = Wait(KEY, UID, WaitReason.NOT_ENOUGH_FREE, "5 are free.")
+    assert next_move(facts(a_waiting_job(), decision=verdict, at=T0 + 5)) == Hold(until=T0 + RETELL_SECONDS)
+
+
+def test_a_reason_of_another_kind_is_told_at_once() -> None:
+    later = told("2 are cordoned.", seconds=1, job=a_waiting_job(), reason=WaitReason.NODES_UNHEALTHY)
+    assert (later["reason"], later["message"]) == ("NodesUnhealthy", "2 are cordoned.")
+
+
+def test_lack_of_room_that_changes_its_form_is_not_told_at_every_turn() -> None:
+    job = a_waiting_job()
+    soon = told("Scattered.", seconds=1, job=job, reason=WaitReason.FRAGMENTED)
+    assert soon == job.progress.observed["waiting"]
+    later = told("Scattered.", seconds=RETELL_SECONDS, job=job, reason=WaitReason.FRAGMENTED)
+    assert (later["reason"], later["message"]) == ("Fragmented", "Scattered.")
+
+
+def test_an_answer_to_a_changed_spec_is_told_at_once() -> None:
+    changed = replace(a_waiting_job(), generation=2)
+    assert told("5 are free.", seconds=1, job=changed)["message"] == "5 are free."
 
 
 def test_a_stored_reason_stays_until_the_scheduler_has_looked_again() -> None:

@@ -56,6 +56,12 @@ def test_a_job_that_leaves_things_out_gets_what_the_api_server_would_fill_in() -
     assert (job.gang.required, job.gang.preferred, job.gang.groups) == ("", "", None)
 
 
+def test_a_job_that_names_no_framework_is_custom() -> None:
+    raw = a_job()
+    del raw["spec"]["framework"]
+    assert translate.job(raw).framework == "custom"
+
+
 def test_identity_and_times_come_from_the_metadata() -> None:
     metadata = {
         "uid": "u1",

@@ -46,7 +46,7 @@ RESERVED_ENV: Mapping[str, tuple[str, ...]] = {
 class Framework(Wire):
     """How the workers are started and find each other."""
 
-    name: Literal["pytorch", "custom"]
+    name: Literal["pytorch", "custom"] = "custom"
     """pytorch: the variables of torchrun are set (PET_*). custom: only CROSSTREE_* are set."""
 
 
@@ -190,7 +190,7 @@ class TrainingJobSpec(Wire):
     """JobQueue to wait in."""
     priority_class_name: ObjectName | None = None
     """Kubernetes PriorityClass: higher values start first. Also given to the pods."""
-    framework: Framework
+    framework: Framework = Framework()
     """How the workers are started."""
     workers: Annotated[int, Field(ge=1, le=MAX_WORKERS)]
     """Pods of the gang. All start together or none."""

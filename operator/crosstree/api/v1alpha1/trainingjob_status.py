@@ -21,6 +21,8 @@ class Waiting(Wire):
     """What is missing, how much, where, and what would help."""
     since: Time | None = None
     """Since when for this reason."""
+    as_of: Time | None = None
+    """When the message was written; its counts are of that moment."""
 
 
 class PlacedNode(Wire):

@@ -12,6 +12,7 @@ from crosstree.core.lifecycle.decide import (
     avoided,
     backoff,
     next_move,
+    told_until,
     wants_placement,
 )
 from crosstree.core.lifecycle.facts import JobFacts, finished, was_ready, withdrawing
@@ -60,6 +61,7 @@ __all__ = [
     "backoff",
     "finished",
     "next_move",
+    "told_until",
     "wants_placement",
     "was_ready",
     "withdrawing",

@@ -17,6 +17,7 @@ from crosstree.core.lifecycle.facts import (
     finished,
     since,
     squatters,
+    told_at,
     waits_for,
     was_ready,
     withdrawing,
@@ -38,7 +39,7 @@ from crosstree.core.lifecycle.moves import (
     Sweep,
     Withdraw,
 )
-from crosstree.core.plan import Place, WaitReason
+from crosstree.core.plan import Place, Wait, WaitReason
 from crosstree.core.pods import PodFact, PodPhase
 from crosstree.core.snapshot import NodeState
 
@@ -55,6 +56,14 @@ conditions, short enough for a cluster that has no other."""
 
 DECISION_SECONDS = 2.0
 """Age below which a job is not told that it is undecided; `creationTimestamp` has whole seconds."""
+
+RETELL_SECONDS = 20.0
+"""How long the sentence about a waiting job stands while its reason does. The counts in it move with every pod
+that ends anywhere, and a thousand jobs may wait: their statuses are rewritten at this pace, not at that one."""
+
+_LACK_OF_ROOM = frozenset(
+    {WaitReason.NOT_ENOUGH_FREE, WaitReason.FRAGMENTED, WaitReason.NO_DOMAIN_LARGE_ENOUGH}
+)
 
 QUIET_START = 15.0
 """Seconds after placement in which a starting gang is not reported pod by pod."""
@@ -86,6 +95,26 @@ def avoided(restarts: Sequence[Restart], now: float) -> tuple[str, ...]:
             }
         )
     )
+
+
+def told_until(facts: JobFacts) -> float | None:
+    """Return until when the stored sentence about waiting stands; None if a verdict is to be told at once.
+
+    A reason of another kind is told at once, as is any answer to a changed spec.
+    """
+    decision, stored = facts.decision, facts.job.progress.observed
+    reason = waits_for(facts.job.progress)
+    if not isinstance(decision, Wait) or reason is None or not _alike(reason, decision.reason):
+        return None
+    told = told_at(facts.job.progress)
+    if told is None or stored.get("observedGeneration") != facts.job.generation:
+        return None
+    return told + RETELL_SECONDS if told <= facts.now < told + RETELL_SECONDS else None
+
+
+def _alike(one: WaitReason, other: WaitReason) -> bool:
+    """Tell whether two reasons say the same to a reader: lack of room goes back and forth between its forms."""
+    return one is other or {one, other} <= _LACK_OF_ROOM
 
 
 def next_move(facts: JobFacts) -> Move:
@@ -175,7 +204,7 @@ def _unplaced(facts: JobFacts) -> Move:
         return StorePlacement(decision)
     if decision is None and facts.now - job.created < DECISION_SECONDS and not job.progress.observed:
         return Hold(until=job.created + DECISION_SECONDS, quiet=True)
-    return Hold()
+    return Hold(until=told_until(facts))
 
 
 def _useless(facts: JobFacts) -> bool:

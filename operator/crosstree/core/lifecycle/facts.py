@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from crosstree.base.clock import from_rfc3339
+from crosstree.base.errors import SpecError
 from crosstree.base.names import pod_name
 from crosstree.core.job import Job, Progress
 from crosstree.core.plan import Decision, WaitReason
@@ -146,4 +147,13 @@ def waits_for(progress: Progress) -> WaitReason | None:
     try:
         return WaitReason(waiting.get("reason"))
     except ValueError:
+        return None
+
+
+def told_at(progress: Progress) -> float | None:
+    """Return when the stored sentence about waiting was written, seconds since the epoch; None if unknown."""
+    text = (progress.observed.get("waiting") or {}).get("asOf")
+    try:
+        return from_rfc3339(str(text)) if text else None
+    except SpecError:  # edited by hand: as good as unknown
         return None

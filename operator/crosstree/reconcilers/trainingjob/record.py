@@ -53,7 +53,7 @@ class Recorder:
         )
         version = str(stored["metadata"]["resourceVersion"])
         self._written[job.key] = (job.uid, version)
-        self._live.store.put(KIND, stored)
+        self._live.store.update(KIND, stored)
         self._tell(job, job.progress.observed, wanted)
         progress = replace(
             after(job.progress, move, facts.now), conditions=tuple(wanted["conditions"]), observed=wanted
@@ -79,7 +79,7 @@ class Recorder:
             stored = await self._writer.patch_status(
                 PLURAL, meta["namespace"], meta["name"], meta["resourceVersion"], difference
             )
-            store.put(KIND, stored)
+            store.update(KIND, stored)
 
     def behind(self, job: Job) -> bool:
         """Tell whether a job as read is older than what we wrote last."""
