@@ -1,0 +1,167 @@
+"""Kill the operator at any write, start another: the same job runs, nothing is made twice, nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.killing_proxy import KillingProxy, Moment, Write
+from tests.support.objects import a_cluster, a_job
+from tests.support.operated import Operated, h100, installed
+from tests.support.operator_process import OperatorProcess
+from tests.support.waiting import eventually
+
+WORKERS = 4
+OURS = "/apis/crosstree.dev/v1alpha1"
+STATUS = f"{OURS}/namespaces/[^/]+/trainingjobs/[^/]+/status"
+PODS = "/api/v1/namespaces/[^/]+/pods"
+
+STARTING = [
+    Write("placement", "PATCH", STATUS, '"placement":{'),
+    Write("first-pod", "POST", PODS),
+    Write("middle-pod", "POST", PODS, nth=3),
+    Write("last-pod", "POST", PODS, nth=WORKERS),
+    Write("service", "POST", "/api/v1/namespaces/[^/]+/services"),
+    Write("running", "PATCH", STATUS, '"phase":"Running"'),
+    Write("first-event", "POST", "/api/v1/namespaces/[^/]+/events"),
+    Write("finish", "PATCH", STATUS, '"phase":"Succeeded"'),
+    Write("pool", "POST", f"{OURS}/acceleratorpools"),
+    Write("cluster-status", "PATCH", f"{OURS}/aiclusters/[^/]+/status"),
+    Write("queue", "POST", f"{OURS}/jobqueues"),
+    Write("queue-status", "PATCH", f"{OURS}/jobqueues/[^/]+/status"),
+]
+RESTARTING = [
+    Write("recovering", "PATCH", STATUS, '"phase":"Recovering"'),
+    Write("first-deletion", "DELETE", f"{PODS}/[^/]+"),
+    Write("last-deletion", "DELETE", f"{PODS}/[^/]+", nth=WORKERS),
+    Write("release", "PATCH", STATUS, '"placement":null'),
+    Write("second-placement", "PATCH", STATUS, '"attempt":2.*"placement":{|"placement":{.*"attempt":2'),
+    Write("second-attempts-pod", "POST", PODS, nth=WORKERS + 2),
+]
+MOMENTS = [pytest.param(moment, id=moment.value) for moment in Moment]
+
+
+@pytest.fixture(scope="module")
+def module_world() -> Iterator[Operated]:
+    with installed(h100(8)) as world:
+        yield world
+
+
+class Crew:
+    """One operator with a killer behind it, and the one that takes over."""
+
+    def __init__(self, world: Operated, write: Write, moment: Moment, folder: Path) -> None:
+        self.world = world
+        self.killer = KillingProxy(world.local, write, moment, folder)
+        self._folder = folder
+        self._operators: list[OperatorProcess] = []
+
+    def __enter__(self) -> Crew:
+        self.killer.__enter__()
+        first = OperatorProcess(self.killer.kubeconfig, self._folder)
+        self._operators.append(first)
+        self.killer.aims_at(first.kill)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for operator in self._operators:
+            operator.kill()
+            if error[0] is not None:
+                print(f"{operator.log.name}:\n{operator.last_words()}")  # noqa: T201
+        self.killer.__exit__(None, None, None)
+
+    def until_phase(self, phase: str, attempt: int) -> None:
+        """Wait until the job is in this phase; replace the operator as soon as it is dead."""
+
+        def look() -> tuple[str, int]:
+            self.take_over()
+            status = self.world.status()
+            return status.get("phase", ""), status.get("attempt", 0)
+
+        eventually(look, until=lambda seen: seen == (phase, attempt), within=90, what=f"job was {phase}")
+
+    def until_served(self) -> None:
+        """Wait until the job has its Service."""
+
+        def look() -> object:
+            self.take_over()
+            return self.world.kubectl.find("service", "train", self.world.namespace)
+
+        eventually(look, within=90, what="the job had its Service")
+
+    def take_over(self) -> None:
+        """Start a new operator, without a killer, if the first one is dead and has no successor yet."""
+        if self.killer.killed.is_set() and len(self._operators) == 1:
+            self._operators.append(OperatorProcess(self.world.local.kubeconfig, self._folder))
+
+    def was_killed(self) -> bool:
+        self.take_over()
+        return self.killer.killed.is_set()
+
+
+@pytest.fixture
+def world(module_world: Operated, request: pytest.FixtureRequest) -> Iterator[Operated]:
+    """A cluster as on the first day: no AICluster, no pool, no queue."""
+    kinds = ("aiclusters", "acceleratorpools", "jobqueues")
+    with module_world.apart(request.node.name) as world:
+        yield world
+    for kind in kinds:
+        module_world.kubectl("delete", kind, "--all")
+    eventually(lambda: not any(module_world.kubectl.list(kind) for kind in kinds), within=30)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("write", STARTING, ids=lambda write: write.name)
+def test_a_job_starts_and_ends_once_although_the_operator_is_killed_at(
+    world: Operated, tmp_path: Path, write: Write, moment: Moment
+) -> None:
+    with Crew(world, write, moment, tmp_path) as crew:
+        world.kubectl.apply(a_cluster())
+        world.apply(a_job(workers=WORKERS))
+        crew.until_phase("Running", attempt=1)
+        crew.until_served()
+        world.finish()
+        crew.until_phase("Succeeded", attempt=1)
+        eventually(crew.was_killed, within=30, what=f"{write.name} came by; seen: {crew.killer.seen}")
+        nothing_lost(world, attempts=1)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("write", RESTARTING, ids=lambda write: write.name)
+def test_a_gang_restarts_once_although_the_operator_is_killed_at(
+    world: Operated, tmp_path: Path, write: Write, moment: Moment
+) -> None:
+    with Crew(world, write, moment, tmp_path) as crew:
+        world.kubectl.apply(a_cluster())
+        world.apply(a_job(workers=WORKERS))
+        crew.until_phase("Running", attempt=1)
+        world.fail(1, exit_code=5)
+        crew.until_phase("Running", attempt=2)
+        world.finish()
+        crew.until_phase("Succeeded", attempt=2)
+        eventually(crew.was_killed, within=30, what=f"{write.name} came by; seen: {crew.killer.seen}")
+        nothing_lost(world, attempts=2)
+        status = world.status()
+        assert (status["restartsCharged"], len(status["restarts"])) == (1, 1)
+
+
+def nothing_lost(world: Operated, *, attempts: int) -> None:
+    """Every attempt had every worker exactly once, one attempt at a time, and all the rest is there."""
+    made = world.record.attempts("train", world.namespace)
+    assert {attempt: sorted(indices) for attempt, indices in made.items()} == {
+        attempt: list(range(WORKERS)) for attempt in range(1, attempts + 1)
+    }
+    assert world.record.violations("train", world.namespace) == []
+    assert [pod["status"]["phase"] for pod in world.pods()] == ["Succeeded"] * WORKERS
+    assert world.kubectl.find("jobqueue", "default") is not None
+    eventually(
+        lambda: world.kubectl.get("aicluster", "east").get("status", {}),
+        until=lambda seen: (
+            [pool["total"] for pool in seen.get("pools", ())] == [64] and seen["accelerators"]["free"] == 64
+        ),
+        within=30,
+        what="the AICluster said what there is",
+    )
+    assert len(world.kubectl.list("acceleratorpools")) == 1

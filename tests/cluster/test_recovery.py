@@ -1,0 +1,230 @@
+"""When the hardware breaks, the gang comes back elsewhere, at no charge, and says which node it left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from localcluster import faults
+from tests.support.objects import GPU, a_foreign_pod, a_job
+from tests.support.operated import SOON, Operated, h100, operated
+from tests.support.waiting import eventually
+
+NODES = 6
+
+
+@pytest.fixture(scope="module")
+def module_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
+    with operated(tmp_path_factory.mktemp("recovery"), h100(NODES)) as world:
+        yield world
+
+
+@pytest.fixture
+def world(module_world: Operated, request: pytest.FixtureRequest) -> Iterator[Operated]:
+    with module_world.apart(request.node.name) as world:
+        yield world
+        for node in world.kubectl.list("nodes"):
+            name = node["metadata"]["name"]
+            faults.heal_node(world.local.api, name)
+            faults.fail_devices(world.local.api, name, GPU, 0)
+            world.kubectl("uncordon", name)
+            if any(taint["key"] == "test" for taint in node["spec"].get("taints", ())):
+                world.kubectl("taint", "node", name, "test-")
+
+
+@contextmanager
+def removed(world: Operated, name: str) -> Iterator[None]:
+    """Take a node out of the cluster, and put a machine of the same name back afterwards."""
+    kept = world.kubectl.get("node", name)
+    world.kubectl.delete("node", name)
+    try:
+        yield
+    finally:
+        meta = {key: kept["metadata"][key] for key in ("name", "labels")}
+        meta["labels"]["type"] = "kwok"
+        annotations = kept["metadata"].get("annotations", {})
+        meta["annotations"] = {key: value for key, value in annotations.items() if key != faults.FAILED}
+        world.kubectl.create({**kept, "metadata": meta, "spec": {}})
+        nodes_ready(world, NODES)
+
+
+def nodes_ready(world: Operated, count: int) -> None:
+    eventually(
+        lambda: world.kubectl.get("aicluster", "east")["status"]["nodes"]["ready"],
+        until=lambda ready: ready == count,
+        within=SOON,
+        what=f"{count} nodes were ready",
+    )
+
+
+def restarted_off(world: Operated, node: str, reason: str) -> dict:
+    """Wait until the second attempt runs without a node; return the restart that it is told by."""
+    status = world.runs(attempt=2)
+    (restart,) = status["restarts"]
+    assert (restart["reason"], restart["node"], restart["charged"]) == (reason, node, False)
+    assert node in restart["message"]
+    assert status["restartsCharged"] == 0
+    assert node not in world.nodes_of()
+    assert world.record.violations("train", world.namespace) == []
+    assert world.overbooked() == []
+    return restart
+
+
+def test_a_gang_leaves_a_node_that_is_not_ready(world: Operated) -> None:
+    world.apply(a_job(workers=3))
+    world.runs()
+    node = world.nodes_of()[1]
+    faults.fail_node(world.local.api, node, faults.NodeFailure.NOT_READY)
+    restarted_off(world, node, "NodeNotReady")
+
+
+def test_a_gang_on_an_unreachable_node_waits_for_its_pods_and_says_so(world: Operated) -> None:
+    world.apply(a_job(workers=3))
+    world.runs()
+    node = world.nodes_of()[1]
+    faults.fail_node(world.local.api, node)
+    world.phase("Recovering")
+    told = eventually(
+        lambda: world.condition("Recovering")["message"],
+        until=lambda text: "can't confirm" in text,
+        within=SOON,
+    )
+    assert f"Node {node} is NotReady" in told and "train-worker-1" in told
+    faults.heal_node(world.local.api, node)
+    restarted_off(world, node, "NodeNotReady")
+
+
+def test_a_gang_leaves_a_node_whose_object_is_deleted(world: Operated) -> None:
+    world.apply(a_job(workers=3))
+    world.runs()
+    node = world.nodes_of()[2]
+    with removed(world, node):
+        restarted_off(world, node, "NodeLost")
+
+
+def test_an_unreachable_node_that_is_deleted_lets_the_gang_go_on(world: Operated) -> None:
+    world.apply(a_job(workers=3))
+    world.runs()
+    node = world.nodes_of()[0]
+    faults.fail_node(world.local.api, node)
+    world.phase("Recovering")
+    with removed(world, node):
+        restarted_off(world, node, "NodeNotReady")
+
+
+def test_a_gang_leaves_a_node_that_lost_devices(world: Operated) -> None:
+    world.apply(a_job(workers=3))
+    world.runs()
+    node = world.nodes_of()[0]
+    faults.fail_devices(world.local.api, node, GPU, 1)
+    restart = restarted_off(world, node, "DeviceLost")
+    assert "lacks 1 of the accelerators" in restart["message"]
+    status = eventually(
+        lambda: world.kubectl.get("aicluster", "east")["status"],
+        until=lambda seen: seen["accelerators"]["unhealthy"] == 1,
+        within=SOON,
+    )
+    assert status["accelerators"]["total"] == NODES * 8
+    assert status["accelerators"]["healthy"] == NODES * 8 - 1
+    (told,) = [one for one in status["conditions"] if one["type"] == "Healthy"]
+    assert told["message"] == f"1 accelerator out of order. 1 node with a device fault: {node}."
+
+
+def test_a_device_lost_for_a_moment_restarts_nothing(world: Operated) -> None:
+    world.kubectl(
+        "patch", "aicluster", "east", "--type=merge", "-p", '{"spec":{"health":{"gracePeriod":"1h"}}}'
+    )
+    try:
+        world.apply(a_job(workers=3))
+        world.runs()
+        node = world.nodes_of()[0]
+        faults.fail_devices(world.local.api, node, GPU, 1)
+        world.wait(lambda _: world.condition("PodsReady")["reason"] == "DeviceLost")
+        faults.fail_devices(world.local.api, node, GPU, 0)
+        world.wait(lambda _: world.condition("PodsReady")["status"] == "True")
+        assert world.status()["attempt"] == 1
+    finally:
+        world.kubectl(
+            "patch", "aicluster", "east", "--type=merge", "-p", '{"spec":{"health":{"gracePeriod":"1s"}}}'
+        )
+
+
+def test_a_disrupted_worker_is_nobodys_fault(world: Operated) -> None:
+    world.apply(a_job(workers=3))
+    world.runs()
+    node = world.nodes_of()[1]
+    eviction = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": "train-worker-1", "namespace": world.namespace},
+    }
+    path = f"/api/v1/namespaces/{world.namespace}/pods/train-worker-1/eviction"
+    world.local.api.post(path, eviction)
+    status = world.runs(attempt=2)
+    (restart,) = status["restarts"]
+    assert restart["charged"] is False
+    assert (restart["reason"], restart["node"]) in {("Disrupted", node), ("PodDeleted", "")}
+
+
+def test_a_gang_that_kube_scheduler_can_not_bind_is_placed_elsewhere(world: Operated) -> None:
+    # With the scheduler away there is time to taint a node between our decision and the binding.
+    world.local.kill("kube-scheduler")
+    try:
+        world.apply(a_job(workers=3))
+        placed = world.wait(lambda seen: seen.get("placement"))["placement"]
+        node = placed["nodes"][1]["name"]
+        world.kubectl("taint", "node", node, "test=closed:NoSchedule")
+    finally:
+        world.local.start_component("kube-scheduler")
+    restart = restarted_off(world, node, "PodUnschedulable")
+    assert "does not bind worker 1" in restart["message"]
+
+
+def test_a_stranger_that_took_the_place_meanwhile_is_not_pushed_aside(world: Operated) -> None:
+    world.local.kill("kube-scheduler")
+    try:
+        world.apply(a_job(workers=2))
+        placed = world.wait(lambda seen: seen.get("placement"))["placement"]
+        node = placed["nodes"][0]["name"]
+        world.apply(a_foreign_pod("stranger", node, {GPU: "4"}))
+    finally:
+        world.local.start_component("kube-scheduler")
+    restarted_off(world, node, "PodUnschedulable")
+    assert world.kubectl.get("pod", "stranger", world.namespace)["status"]["phase"] == "Running"
+
+
+def test_nothing_new_lands_on_a_cordoned_node_and_what_runs_stays(world: Operated) -> None:
+    world.apply(a_job("old", workers=1))
+    world.runs("old")
+    (node,) = world.nodes_of("old")
+    world.kubectl("cordon", node)
+    eventually(
+        lambda: world.kubectl.get("aicluster", "east")["status"]["nodes"]["cordoned"],
+        until=lambda count: count == 1,
+        within=SOON,
+    )
+    world.apply(a_job("new", workers=NODES))
+    waiting = world.wait(lambda seen: seen.get("waiting"), "new")["waiting"]
+    assert "1 cordoned" in waiting["message"]
+    world.apply(a_job("fits", workers=NODES - 1))
+    world.runs("fits")
+    assert node not in world.nodes_of("fits")
+    assert world.status("old")["attempt"] == 1
+    world.finish("fits")
+    world.finish("old")
+    world.kubectl("uncordon", node)
+    world.runs("new")
+
+
+def test_a_job_waits_for_broken_nodes_and_starts_when_they_are_mended(world: Operated) -> None:
+    node = world.kubectl.list("nodes")[0]["metadata"]["name"]
+    faults.fail_node(world.local.api, node, faults.NodeFailure.NOT_READY)
+    nodes_ready(world, NODES - 1)
+    world.apply(a_job(workers=NODES))
+    waiting = world.wait(lambda seen: seen.get("waiting"))["waiting"]
+    assert waiting["reason"] == "NodesUnhealthy"
+    assert "1 not ready" in waiting["message"]
+    faults.heal_node(world.local.api, node)
+    world.runs()
