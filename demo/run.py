@@ -1,8 +1,8 @@
 """`make demo`: a mixed fleet, a dozen jobs and more, a lost node, and a table of what happened.
 
 Everything is started here and stopped at the end, whatever happens. If KUBECONFIG names a cluster that has simulated
-nodes and no others (`make cluster-up` starts one), that cluster is used; any other is left alone. The exit code is 0 only
-if all that was promised did happen.
+nodes and no others (`make cluster-up` starts one), that cluster is used; any other is left alone. The exit code is 0
+only if all that was promised did happen.
 """
 
 from __future__ import annotations

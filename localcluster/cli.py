@@ -64,7 +64,8 @@ def up(options: argparse.Namespace) -> None:
         except NotRunning:
             pass
     cluster.up().detach()
-    print(f"{clock(reporter.total()):>8}  in all; end it with: python -m localcluster down", file=sys.stderr)
+    name = "" if options.name == "default" else f" NAME={options.name}"
+    print(f"{clock(reporter.total()):>8}  in all; end it with: make cluster-down{name}", file=sys.stderr)
     print(cluster.kubeconfig)
 
 

@@ -8,6 +8,9 @@ NODES=${NODES:-1000}
 echo "==> decisions of the core" >&2
 "$BIN/crosstree" bench placement -o json
 
+gangs=$((NODES / 16))  # as many as fit at once, one to a leaf
+gangs=$((gangs > 60 ? 60 : gangs))
+
 echo "==> gangs on a local control plane with $NODES simulated nodes" >&2
 name=bench-$$
 trap '"$BIN/python" -m localcluster down --name "$name" >&2 || true' EXIT
@@ -15,4 +18,4 @@ KUBECONFIG=$("$BIN/python" -m localcluster up --name "$name" --nodes "$NODES" \
   --fleet h100-uniform --feature in-tree-gang | tail -n 1)
 export KUBECONFIG
 "$BIN/crosstree" bench cluster --operator --compare in-tree -o json \
-  --gangs 60 --workers 16 --per-worker 8 --level leaf
+  --gangs "$gangs" --workers 16 --per-worker 8 --level leaf

@@ -156,7 +156,8 @@ def _placement(screen: Console, told: Json) -> None:
     placed = told["placement"]
     spans = placed.get("spans", [])
     screen.print(
-        f"\nAttempt {told['attempt']} runs in pool {placed['pool']} ({placed['model']}) on {_nodes(len(placed['nodes']))}"
+        f"\nAttempt {told['attempt']} runs in pool {placed['pool']} ({placed['model']}) on "
+        + _nodes(len(placed["nodes"]))
         + "".join(f", {s['domains']} {s['level']} (at least {s['lowerBound']} needed)" for s in spans),
         markup=False,
     )

@@ -55,7 +55,7 @@ def validate(
             screen.print(f"{result['file']}: {result['object']}: {word}", style=style, markup=False)
             for error in result["errors"]:
                 screen.print(f"  {error}", markup=False, soft_wrap=True)
-        screen.print(f"{len(results)} objects, {len(bad)} bad.")
+        screen.print(f"{len(results)} object{'' if len(results) == 1 else 's'}, {len(bad)} bad.")
     if bad:
         raise typer.Exit(1)
 

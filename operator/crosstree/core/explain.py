@@ -107,22 +107,27 @@ def way_out(gang: Gang, found: Diagnosis, candidate: Candidate, trial: Trial) ->
         if _would_start(gang, pool, trial):
             return f"Adding {pool.profile.id} to accelerators.models would start it now."
     match found.reason:
-        case WaitReason.SHAPE_IMPOSSIBLE if found.missing:
-            return "Drop that request, or install what offers it."
-        case WaitReason.SHAPE_IMPOSSIBLE if found.have and found.level:
-            return f"Ask for at most {_workers(found.have)}, or allow a wider level."
-        case WaitReason.SHAPE_IMPOSSIBLE if found.have and candidate.need.required is None:
-            return f"Ask for at most {_workers(found.have)}, or for another model."
-        case WaitReason.SHAPE_IMPOSSIBLE if found.have:
-            return "Ask for fewer workers, or for another model."
         case WaitReason.SHAPE_IMPOSSIBLE:
-            return "Ask for less per worker, or for another model."
+            return _smaller(found, candidate.need)
         case WaitReason.NODES_UNHEALTHY:
             return "It starts when those nodes are back."
         case _ if found.have and candidate.need.group_size == 1 and candidate.need.atomic is None:
             return f"{_workers(found.have)} would start now; else it starts when running work ends."
         case _:
             return "It starts when running work ends."
+
+
+def _smaller(found: Diagnosis, need: Need) -> str:
+    """Say what a shape that fits nowhere would have to give up."""
+    if found.missing:
+        return "Drop that request, or install what offers it."
+    if not found.have:
+        return "Ask for less per worker, or for another model."
+    if found.level:
+        return f"Ask for at most {_workers(found.have)}, or allow a wider level."
+    if need.required is None:
+        return f"Ask for at most {_workers(found.have)}, or for another model."
+    return "Ask for fewer workers, or for another model."
 
 
 def _relaxed(candidate: Candidate) -> Iterator[tuple[str, Need]]:

@@ -235,6 +235,12 @@ def test_shape_larger_than_the_fleet_is_impossible_and_says_the_largest_that_is_
     assert "Ask for at most 8 workers, or for another model." in wait.message
 
 
+def test_pool_too_small_for_a_gang_is_not_said_to_have_a_wider_level():
+    wait = waits(a_snapshot(gangs=[a_gang(workers=9, required="leaf")]))
+    assert wait.reason.value == "ShapeImpossible"
+    assert wait.message.endswith("Ask for fewer workers, or for another model.")
+
+
 def test_slices_of_a_device_take_no_gang():
     mig = a_pool(model="nvidia-a100-mig", gang=False)
     assert waits(a_snapshot(mig, gangs=[a_gang(workers=2, devices=1)])).reason.value == "IllegalSize"
