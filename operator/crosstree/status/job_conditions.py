@@ -18,7 +18,7 @@ from crosstree.core.lifecycle import (
 from crosstree.core.lifecycle.facts import condition, holds
 from crosstree.core.plan import WaitReason
 from crosstree.status.conditions import Condition, Reason, Type, Wire, bounded, merge
-from crosstree.status.job_pods import pods_ready
+from crosstree.status.job_pods import pods_ready, silent_nodes
 from crosstree.status.job_waiting import Waiting
 
 NOT_ADMITTED = frozenset(
@@ -118,16 +118,7 @@ def _story(facts: JobFacts, progress: Progress) -> str:
     """Say what happened and, while pods hang on a node that does not answer, what is being waited for."""
     happened = [one.message for one in progress.restarts if one.reason != WaitReason.PODS_REFUSED.value]
     text = happened[-1] if happened else "The attempt was ended."
-    for name in sorted(
-        {pod.node for pod in facts.own if pod.terminating and facts.node_unreachable(pod.node)}
-    ):
-        pods = sorted(pod.name for pod in facts.own if pod.terminating and pod.node == name)
-        shown = ", ".join(pods[:3]) + (f" and {len(pods) - 3} more" if len(pods) > 3 else "")
-        text += (
-            f" Node {name} is NotReady and can't confirm that {shown} ended: the next attempt waits until the node "
-            "is back or its Node object is deleted."
-        )
-    return bounded(text)
+    return bounded(" ".join((text, *silent_nodes(facts))))
 
 
 def _finished(facts: JobFacts, move: Move) -> Condition:

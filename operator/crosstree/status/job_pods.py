@@ -100,3 +100,19 @@ def _starting(workers: int) -> str:
 
 def _no(reason: Reason, message: str = "") -> Condition:
     return Condition.false(Type.PODS_READY, reason, message)
+
+
+def silent_nodes(facts: JobFacts) -> tuple[str, ...]:
+    """Say, for each node that does not answer, which pods it can't confirm to have ended, and what would help."""
+    names = sorted({pod.node for pod in facts.own if pod.terminating and facts.node_unreachable(pod.node)})
+    return tuple(_silent(facts, name) for name in names)
+
+
+def _silent(facts: JobFacts, name: str) -> str:
+    pods = sorted(pod.name for pod in facts.own if pod.terminating and pod.node == name)
+    more = len(pods) - NAMED
+    shown = ", ".join(pods[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    return (
+        f"Node {name} is NotReady and can't confirm that {shown} ended: the next attempt waits until the node is "
+        "back or its Node object is deleted."
+    )

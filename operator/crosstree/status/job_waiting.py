@@ -18,6 +18,8 @@ from crosstree.core.lifecycle import (
     withdrawing,
 )
 from crosstree.core.plan import Wait, WaitReason
+from crosstree.status.conditions import bounded
+from crosstree.status.job_pods import silent_nodes
 
 Waiting = tuple[WaitReason, str]
 """Reason, and one sentence with the way out."""
@@ -52,6 +54,10 @@ def waiting_for(facts: JobFacts, move: Move, progress: Progress) -> Waiting | No
         case _:
             pass
     if withdrawing(job.progress) and progress.placement is not None:
+        if (silent := silent_nodes(facts)) and (stored is None or stored[0] is WaitReason.RECOVERING):
+            return WaitReason.RECOVERING, bounded(" ".join(silent))
+        if stored is not None and stored[0] is WaitReason.RECOVERING:
+            return WaitReason.RECOVERING, LEAVING.format(attempt=progress.attempt)
         return stored or (WaitReason.RECOVERING, LEAVING.format(attempt=progress.attempt))
     if progress.placement is not None:
         return None

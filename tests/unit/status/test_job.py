@@ -225,6 +225,12 @@ def test_pods_stuck_on_an_unreachable_node_are_named() -> None:
         "Node n1 is NotReady and can't confirm that train-worker-1 ended"
         in condition(status, "Recovering")["message"]
     )
+    assert status["waiting"]["message"] == (
+        "Node n1 is NotReady and can't confirm that train-worker-1 ended: the next attempt waits until the node is "
+        "back or its Node object is deleted."
+    )
+    healed = built(facts(job, stuck, nodes=(a_node(0), a_node(1))))
+    assert healed["waiting"]["message"].startswith("All pods of attempt 1 have to be gone")
 
 
 def test_a_recovered_job_runs_again() -> None:
