@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -108,6 +109,9 @@ class VirtualJobs:
 
     def carried_out(self, key: str, uid: str) -> None:
         self._given = None
+
+    def launching(self, key: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def give_back(self, key: str, uid: str) -> None:
         self._given = None

@@ -7,7 +7,8 @@ between: the reconciler of a job asks `decision_for`, stores the place in the jo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from crosstree.adapters.holds import Holds
@@ -161,6 +162,19 @@ class LiveCluster:
     def carried_out(self, key: str, uid: str) -> None:
         """The status with the placement has been stored."""
         self._promises.carried_out(key, uid)
+
+    @contextmanager
+    def launching(self, key: str) -> Iterator[None]:
+        """Hold a job's places for as long as its pods are being created, even if the job is deleted meanwhile.
+
+        A creation under way can't be called back: giving its place to another gang would put two there.
+        """
+        self._waiting.launch_begins(key)
+        try:
+            yield
+        finally:
+            self._waiting.launch_ends(key)
+            self._listener.wake_lazily()
 
     def give_back(self, key: str, uid: str) -> None:
         """The placement will not be used: it is free again. A promise to an earlier job of that name is not meant."""

@@ -45,6 +45,7 @@ class Waiting:
         self._pods_of = pods_of
         self._promises = promises
         self._holds = holds
+        self._launching: set[str] = set()
         self._told = told
         self._stale: set[str] = set()
         self._gangs: dict[str, tuple[str, Gang]] = {}
@@ -79,7 +80,7 @@ class Waiting:
         self._promises.settle(key, job)
         self._forget(key)
         if job is None:
-            self._holds.clear(key)
+            self._release(key)
             return
         pods = self._pods_of(job.namespace, job.name)
         self._hold(job, pods)
@@ -94,6 +95,20 @@ class Waiting:
         elif not isinstance(owner, Wait):
             self._gangs[key] = (owner.name, replace(verdict, requests=_with_pod(verdict)))
             self._sorted = None
+
+    def launch_begins(self, key: str) -> None:
+        """Pods of a job are about to be created: its places are held until that has ended."""
+        self._launching.add(key)
+
+    def launch_ends(self, key: str) -> None:
+        """All pods of a launch have been answered for."""
+        self._launching.discard(key)
+        self.look_at(key)
+
+    def _release(self, key: str) -> None:
+        """Hold nothing for a job any more, unless pods of it may still come into being."""
+        if key not in self._launching:
+            self._holds.clear(key)
 
     def _forget(self, key: str) -> None:
         if self._gangs.pop(key, None) is not None:
@@ -110,7 +125,7 @@ class Waiting:
             placement = job.progress.placement
             nodes, attempt, resource = placement.nodes, job.progress.attempt, placement.resource
         else:
-            self._holds.clear(job.key)
+            self._release(job.key)
             return
         missing = missing_workers(nodes, attempt, job.uid, pods)
         self._holds.set(job.key, request_of(job.gang, resource), missing)

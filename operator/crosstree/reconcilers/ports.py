@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from crosstree.base.errors import SpecError
@@ -69,6 +70,10 @@ class Facts(Protocol):
 
     def carried_out(self, key: str, uid: str) -> None:
         """Say that the placement decided is in the status now."""
+        ...
+
+    def launching(self, key: str) -> AbstractContextManager[None]:
+        """Hold the job's places while its pods are being created, whatever becomes of the job meanwhile."""
         ...
 
     def give_back(self, key: str, uid: str) -> None:

@@ -229,6 +229,16 @@ def test_a_foreign_pod_that_goes_has_the_loop_look_again(world: World) -> None:
     assert world.free("n0") == 8
 
 
+def test_job_deleted_while_its_pods_are_created_holds_its_place_until_that_has_ended(world: World) -> None:
+    job = placed(a_job(), "n0", "n1")
+    world.put(Kind.JOB, job)
+    assert world.free("n0") == 0
+    with world.live.launching(job.key):
+        world.drop(Kind.JOB, job)
+        assert world.free("n0") == 0
+    assert world.free("n0") == 8
+
+
 def test_place_of_a_deleted_job_of_the_same_name_is_not_inherited(world: World) -> None:
     job = a_job()
     world.put(Kind.JOB, job)

@@ -72,10 +72,11 @@ class Launcher:
             return Again(SOON)
         names = [pod_name(job.name, index) for index in missing]
         self._expectations.come(key, names)
-        answers = await asyncio.gather(
-            *(self._writer.create_pod(job.namespace, gang.body(index)) for index in missing),
-            return_exceptions=True,
-        )
+        with self._live.launching(key):
+            answers = await asyncio.gather(
+                *(self._writer.create_pod(job.namespace, gang.body(index)) for index in missing),
+                return_exceptions=True,
+            )
         troubles: list[Trouble] = []
         for name, answer in zip(names, answers, strict=True):
             trouble = _trouble(f"Pod {name}", answer)
