@@ -13,9 +13,9 @@ from tests.localcluster.support import SMALL, eventually
 
 @pytest.fixture(scope="session")
 def binaries() -> None:
-    """Skip, loudly, where the control plane was never built: building takes a quarter of an hour."""
+    """Fail at once where the control plane was never built: building takes a quarter of an hour."""
     if built() is None:
-        pytest.skip("the control plane is not built; run: python -m localcluster build")
+        pytest.fail("the control plane is not built; run: python -m localcluster build")
 
 
 @pytest.fixture(scope="session")

@@ -43,8 +43,8 @@ class Trial:
     def slots(self, gang: Gang, pool: Pool) -> Int64:
         """Count the gang's workers that each node of the pool holds now: int64 (n,), in pool order.
 
-        Looks at amounts and wiring only; combine with `fit.usable` and `fit.admitted`. The array is shared:
-        do not write to it.
+        Looks at amounts and wiring only; `open_slots` also asks whether a node may be used. The array is
+        shared: do not write to it.
         """
         request = fit.request_of(gang, pool, self.snapshot.resources)
         shape = (pool.name, request)
@@ -59,6 +59,15 @@ class Trial:
             known.slots[here] = self._compute(request, pool, pool.nodes[here])
             known.seen = len(self._touched)
         return known.slots
+
+    def open_slots(self, gang: Gang, pool: Pool) -> Int64:
+        """Count the workers that each node holds now and may take: `slots`, zero where state or constraint forbid.
+
+        Returns:
+            int64 (n,), in pool order; a new array.
+        """
+        allowed = fit.usable(pool, self.snapshot) & fit.admitted(gang, pool, self.snapshot)
+        return np.where(allowed, self.slots(gang, pool), 0)
 
     def take(self, gang: Gang, pool: Pool, rows: Int32, counts: Int64) -> None:
         """Put `counts` workers of the gang on `rows`.

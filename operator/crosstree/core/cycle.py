@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from crosstree.core import explain, fit
+from crosstree.core import explain
 from crosstree.core.candidates import Candidate, candidates
 from crosstree.core.capacity import Trial
 from crosstree.core.placement.assign import shares, spans
@@ -78,8 +78,7 @@ def place(gang: Gang, trial: Trial) -> Place | None:
 
 def _try(gang: Gang, candidate: Candidate, trial: Trial) -> Place | None:
     pool, need = candidate.pool, candidate.need
-    open_nodes = fit.usable(pool, trial.snapshot) & fit.admitted(gang, pool, trial.snapshot)
-    slots = np.where(open_nodes, trial.slots(gang, pool), 0)
+    slots = trial.open_slots(gang, pool)
     packed = pack(pool.fabric, slots, need)
     if not isinstance(packed, Packed):
         return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from crosstree.core import fit
-from crosstree.core.arrays import Bool, Int64
+from crosstree.core.arrays import Bool
 from crosstree.core.candidates import Candidate
 from crosstree.core.capacity import Trial
 from crosstree.core.placement.need import Limit, Need, Packed, Shortfall
@@ -82,18 +82,11 @@ def diagnose(gang: Gang, candidate: Candidate, trial: Trial) -> Diagnosis:
     if isinstance(empty, Shortfall):
         found = _facts(gang, pool, need, empty, trial, WaitReason.SHAPE_IMPOSSIBLE)
         return replace(found, missing=request.missing)
+    short = _short(pack(pool.fabric, trial.open_slots(gang, pool), need))
     free = trial.slots(gang, pool)
     if isinstance(pack(pool.fabric, np.where(admitted, free, 0), need), Packed):
-        short = _short(pack(pool.fabric, open_slots(gang, pool, trial), need))
         return _facts(gang, pool, need, short, trial, WaitReason.NODES_UNHEALTHY)
-    short = _short(pack(pool.fabric, open_slots(gang, pool, trial), need))
     return _facts(gang, pool, need, short, trial, _reason(gang, pool, short, trial))
-
-
-def open_slots(gang: Gang, pool: Pool, trial: Trial) -> Int64:
-    """Count the workers that each node of the pool holds now for this gang: int64 (n,)."""
-    open_nodes = fit.usable(pool, trial.snapshot) & fit.admitted(gang, pool, trial.snapshot)
-    return np.where(open_nodes, trial.slots(gang, pool), 0)
 
 
 def _short(answer: Packed | Shortfall) -> Shortfall:

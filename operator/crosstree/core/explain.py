@@ -12,7 +12,7 @@ from enum import Enum
 
 from crosstree.core.candidates import Candidate, Rejection, candidates, judge, wanted
 from crosstree.core.capacity import Trial
-from crosstree.core.diagnose import Diagnosis, NodeCounts, diagnose, open_slots
+from crosstree.core.diagnose import Diagnosis, NodeCounts, diagnose
 from crosstree.core.placement.need import Need, Packed
 from crosstree.core.placement.pack import pack
 from crosstree.core.plan import Wait, WaitReason
@@ -99,7 +99,7 @@ def way_out(gang: Gang, found: Diagnosis, candidate: Candidate, trial: Trial) ->
     """Name the smallest change of the request that would start it now, or what it waits for."""
     if found.nodes.total and found.nodes.excluded == found.nodes.total:
         return "Loosen its node selector and affinity, or tolerate the taints of those nodes."
-    slots = open_slots(gang, candidate.pool, trial)
+    slots = trial.open_slots(gang, candidate.pool)
     for text, need in _relaxed(candidate):
         if isinstance(pack(candidate.pool.fabric, slots, need), Packed):
             return f"{text} would start it now."
@@ -150,7 +150,7 @@ def _would_start(gang: Gang, pool: Pool, trial: Trial) -> bool:
         return False
     need = judge(gang, pool, trial.snapshot.allocatable)
     return isinstance(need, Need) and isinstance(
-        pack(pool.fabric, open_slots(gang, pool, trial), need), Packed
+        pack(pool.fabric, trial.open_slots(gang, pool), need), Packed
     )
 
 
