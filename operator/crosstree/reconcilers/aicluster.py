@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
+from typing import Any, assert_never
 
 from crosstree.adapters.livecluster import LiveCluster
 from crosstree.adapters.writer import Writer
@@ -11,6 +12,7 @@ from crosstree.base.names import API_VERSION, LABEL_CLUSTER, slug
 from crosstree.core.admission import cluster_of
 from crosstree.core.cluster import Cluster
 from crosstree.core.inventory import Inventory, PoolRow
+from crosstree.core.pool_objects import Make, Mend, Remove, upkeep
 from crosstree.engine.work import Done, Outcome
 from crosstree.reconcilers.inventories import Inventories
 from crosstree.reconcilers.statuses import StatusWriter, Target
@@ -49,8 +51,7 @@ class AIClusterReconciler:
         if early is not None:
             return early
         inventory = self._inventories.of(name)
-        if cluster.auto_pools:
-            await self._keep_pools(cluster, inventory)
+        await self._keep_pools(cluster, inventory)
         clusters = self._live.store.clusters
         jobs = queue_status.count(
             job for job in self._live.store.jobs.values() if cluster_of(job, clusters) is cluster
@@ -61,42 +62,35 @@ class AIClusterReconciler:
 
     async def _keep_pools(self, cluster: Cluster, inventory: Inventory) -> None:
         store = self._live.store
-        for row in inventory.pools:
-            await self._keep_pool(cluster, row)
-        wanted = {row.name for row in inventory.pools}
-        for pool in list(store.pools.values()):
-            if pool.owned and pool.cluster == cluster.name and pool.name not in wanted and not pool.deleting:
-                try:
-                    await self._writer.delete_object(POOL_PLURAL, None, pool.name, pool.uid)
-                except NotFound:  # gone already; its event is on the way
-                    continue
+        unreadable = [name for kind, name in store.broken if kind == POOL_KIND]
+        for step in upkeep(cluster, inventory.pools, store.pools, unreadable):
+            match step:
+                case Make(row):
+                    await self._make(cluster, row)
+                case Mend(row):
+                    patch = {"spec": _spec(cluster, row)}
+                    store.update(
+                        POOL_KIND, await self._writer.patch_object(POOL_PLURAL, None, row.name, patch)
+                    )
+                case Remove(pool):
+                    with suppress(NotFound):  # gone already; its event is on the way
+                        await self._writer.delete_object(POOL_PLURAL, None, pool.name, pool.uid)
+                case _:
+                    assert_never(step)
 
-    async def _keep_pool(self, cluster: Cluster, row: PoolRow) -> None:
-        """Create the object of a pool, or put back the fields we own; what an admin sets beside them stays."""
-        store = self._live.store
-        found = store.pools.get(row.name)
-        spec = {"cluster": cluster.name, "accelerator": {"model": row.model, "resourceName": row.resource}}
-        if found is None and (POOL_KIND, row.name) not in store.broken:
-            try:
-                made = await self._writer.create_object(POOL_PLURAL, None, _pool(cluster, row.name, spec))
-            except AlreadyExists:  # made by hand or by an operator before us; its event is on the way
-                return
-            store.put(POOL_KIND, made)
+    async def _make(self, cluster: Cluster, row: PoolRow) -> None:
+        try:
+            made = await self._writer.create_object(POOL_PLURAL, None, _pool(cluster, row))
+        except AlreadyExists:  # made by hand or by an operator before us; its event is on the way
             return
-        if found is not None and (not found.owned or found.deleting):
-            return
-        same = found is not None and (found.cluster, found.model, found.resource) == (
-            cluster.name,
-            row.model,
-            row.resource,
-        )
-        if not same:
-            store.update(
-                POOL_KIND, await self._writer.patch_object(POOL_PLURAL, None, row.name, {"spec": spec})
-            )
+        self._live.store.put(POOL_KIND, made)
 
 
-def _pool(cluster: Cluster, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+def _spec(cluster: Cluster, row: PoolRow) -> dict[str, Any]:
+    return {"cluster": cluster.name, "accelerator": {"model": row.model, "resourceName": row.resource}}
+
+
+def _pool(cluster: Cluster, row: PoolRow) -> dict[str, Any]:
     owner = {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -109,9 +103,9 @@ def _pool(cluster: Cluster, name: str, spec: dict[str, Any]) -> dict[str, Any]:
         "apiVersion": API_VERSION,
         "kind": POOL_KIND,
         "metadata": {
-            "name": name,
+            "name": row.name,
             "labels": {LABEL_CLUSTER: slug(cluster.name)},
             "ownerReferences": [owner],
         },
-        "spec": spec,
+        "spec": _spec(cluster, row),
     }
