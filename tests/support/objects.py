@@ -17,7 +17,7 @@ def a_cluster(name: str = "east", **spec: Any) -> Json:
         "apiVersion": API_VERSION,
         "kind": "AICluster",
         "metadata": {"name": name},
-        "spec": {"health": {"gracePeriod": "1s"}, **spec},
+        "spec": {"health": {"gracePeriod": "1s", "settlePeriod": "1s"}, **spec},
     }
 
 

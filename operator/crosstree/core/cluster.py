@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from crosstree.core.accelerator import IntraNode
+from crosstree.core.health import AS_ITS_CLUSTER, HealthOverrides, HealthPolicy, HealthRule
 from crosstree.core.topology import LevelSpec
 from crosstree.core.workload import Requirement
 
@@ -62,7 +63,10 @@ class Selector:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cluster:
-    """One AICluster. `preset` counts only while `levels` is empty. `grace` is `health.gracePeriod` in seconds."""
+    """One AICluster. `preset` counts only while `levels` is empty.
+
+    `grace`, `settle` and `unreachable_timeout` are the times of `spec.health` in seconds, `health_rules` its rules.
+    """
 
     name: str
     uid: str
@@ -76,10 +80,18 @@ class Cluster:
     domain_label: str = ""
     binding: Binding = Binding.SCHEDULER
     grace: float = 30.0
+    settle: float = 30.0
+    unreachable_timeout: float = 300.0
+    health_rules: tuple[HealthRule, ...] = ()
     declared: tuple[DeclaredProfile, ...] = ()
     deleting: bool = False
     observed: Mapping[str, Any] = field(default_factory=dict)
     """The status exactly as stored."""
+
+    @property
+    def health(self) -> HealthPolicy:
+        """How signals of its nodes are taken, where their pool does not want it otherwise."""
+        return HealthPolicy(self.grace, self.settle, self.unreachable_timeout, self.health_rules)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +108,7 @@ class PoolObject:
     resource: str
     selector: Selector = Selector()
     schedulable: bool = True
+    health: HealthOverrides = AS_ITS_CLUSTER
     owned: bool = False
     deleting: bool = False
     observed: Mapping[str, Any] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from typing import Any
 from crosstree.api.v1alpha1.acceleratorpool import AcceleratorPool
 from crosstree.api.v1alpha1.aicluster import AICluster, DeclaredAccelerator
 from crosstree.api.v1alpha1.common import LabelSelector, Meta
+from crosstree.api.v1alpha1.health import PoolHealth
 from crosstree.api.v1alpha1.jobqueue import JobQueue
 from crosstree.api.v1alpha1.parse import parse
 from crosstree.api.v1alpha1.trainingjob import TrainingJob
@@ -20,6 +21,7 @@ from crosstree.base.clock import from_rfc3339
 from crosstree.base.errors import SpecError
 from crosstree.core.accelerator import IntraNode, Rule
 from crosstree.core.cluster import Binding, Cluster, DeclaredProfile, PoolObject, Preset, Queue, Selector
+from crosstree.core.health import Action, HealthOverrides, HealthRule
 from crosstree.core.job import Job
 from crosstree.core.topology import LevelSpec
 from crosstree.core.workload import Gang, Groups, Requirement
@@ -110,6 +112,9 @@ def cluster(raw: Json) -> Cluster:
         domain_label=domain.node_label if domain else "",
         binding=Binding(spec.scheduling.binding),
         grace=duration.parse(spec.health.grace_period),
+        settle=duration.parse(spec.health.settle_period),
+        unreachable_timeout=duration.parse(spec.health.unreachable_timeout),
+        health_rules=_health_rules(spec.health),
         declared=tuple(_declared(accelerator) for accelerator in spec.accelerators),
         deleting=meta.deletion_timestamp is not None,
         observed=mapping(raw.get("status")),
@@ -135,6 +140,12 @@ def pool(raw: Json) -> PoolObject:
         resource=spec.accelerator.resource_name,
         selector=_selector(spec.node_selector),
         schedulable=spec.schedulable,
+        health=HealthOverrides(
+            grace=_seconds(spec.health.grace_period),
+            settle=_seconds(spec.health.settle_period),
+            unreachable_timeout=_seconds(spec.health.unreachable_timeout),
+            rules=_health_rules(spec.health),
+        ),
         owned=_owned(meta),
         deleting=meta.deletion_timestamp is not None,
         observed=mapping(raw.get("status")),
@@ -170,6 +181,19 @@ def _owned(meta: Meta) -> bool:
 def _time(text: str | None) -> float:
     """Read `creationTimestamp`; an object that is not stored yet has none."""
     return from_rfc3339(text) if text else 0.0
+
+
+def _seconds(text: str | None) -> float | None:
+    return None if text is None else duration.parse(text)
+
+
+def _health_rules(wire: PoolHealth) -> tuple[HealthRule, ...]:
+    """Return the rules in the order in which they are asked: those for one reason before those for any."""
+    rules = [
+        HealthRule(r.condition, r.status, Action(r.action), r.reason, _seconds(r.grace_period))
+        for r in wire.rules
+    ]
+    return tuple(sorted(rules, key=lambda rule: not rule.reason))
 
 
 def _selector(wire: LabelSelector) -> Selector:

@@ -13,6 +13,7 @@ from crosstree import translate
 from crosstree.base.errors import SpecError
 from crosstree.core.accelerator import IntraNode, Rule
 from crosstree.core.cluster import Binding, DeclaredProfile, Preset, Selector
+from crosstree.core.health import Action, HealthPolicy, HealthRule
 from crosstree.core.job import Placement, Progress, Restart
 from crosstree.core.plan import NodeShare, Span
 from crosstree.core.topology import LevelSpec
@@ -263,6 +264,27 @@ def test_a_cluster_keeps_its_fabric_its_manners_and_its_own_accelerators() -> No
             intra=IntraNode(Rule.GROUPS, size=4, legal=(1, 2, 4, 8)),
         ),
     )
+
+
+def test_a_cluster_keeps_how_it_takes_signals() -> None:
+    cluster = translate.cluster(GOOD["AICluster"])
+    assert cluster.health == HealthPolicy(
+        grace=60.0,
+        settle=30.0,
+        unreachable_timeout=300.0,
+        rules=(
+            HealthRule("GpuMemWatch", "True", Action.IGNORE, reason="GpuMemPageRetirement"),
+            HealthRule("GpuMemWatch", "True", Action.DRAIN_NODE, grace=10.0),
+            HealthRule("example.com/fan", "False", Action.AVOID),
+        ),
+    )
+
+
+def test_a_pool_asks_its_own_rules_first_and_keeps_the_times_it_does_not_name() -> None:
+    cluster, pool = translate.cluster(GOOD["AICluster"]), translate.pool(GOOD["AcceleratorPool"])
+    policy = pool.health.over(cluster.health)
+    assert (policy.grace, policy.settle, policy.unreachable_timeout) == (60.0, 300.0, 300.0)
+    assert policy.rules == (HealthRule("GpuThermalWatch", "True", Action.IGNORE), *cluster.health.rules)
 
 
 def test_an_empty_cluster_is_every_node_with_a_known_accelerator() -> None:

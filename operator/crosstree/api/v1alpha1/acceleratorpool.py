@@ -19,6 +19,7 @@ from crosstree.api.v1alpha1.common import (
     ResourceName,
     Wire,
 )
+from crosstree.api.v1alpha1.health import PoolHealth
 from crosstree.api.v1alpha1.rules import Frozen
 
 _AGAIN = "delete the pool and create another."
@@ -44,6 +45,8 @@ class AcceleratorPoolSpec(Wire):
     """The accelerator."""
     schedulable: bool = True
     """False lets running jobs end and starts no new ones here."""
+    health: PoolHealth = PoolHealth()
+    """How signals of its nodes are taken, where that differs from the AICluster."""
 
     FROZEN = (Frozen("cluster", _AGAIN), Frozen("accelerator.model", _AGAIN))
 

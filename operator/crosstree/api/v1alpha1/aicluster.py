@@ -12,7 +12,6 @@ from crosstree.api.v1alpha1.common import (
     AGE,
     ATOMIC,
     Column,
-    Duration,
     LabelKey,
     LabelSelector,
     LabelValue,
@@ -24,6 +23,7 @@ from crosstree.api.v1alpha1.common import (
     Wire,
     short_name,
 )
+from crosstree.api.v1alpha1.health import Health
 from crosstree.api.v1alpha1.rules import MapBy, Rule
 
 NODE_LEVEL = "node"
@@ -130,13 +130,6 @@ class Scheduling(Wire):
     binding: Literal["Scheduler", "Direct"] = "Scheduler"
     """Scheduler: pods are pinned to their node and bound by kube-scheduler, which has the last word.
     Direct: the node is set when the pod is created, which is faster."""
-
-
-class Health(Wire):
-    """How signals of nodes and devices are taken."""
-
-    grace_period: Duration = "30s"
-    """How long a node or device may be unwell before a running job is taken off it. New pods avoid it at once."""
 
 
 class DeclaredAccelerator(Wire):

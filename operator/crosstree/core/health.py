@@ -1,0 +1,85 @@
+"""Trouble of nodes and devices: what a producer reports, what is done about it, and who decides.
+
+Pure, like all of the core: a node's conditions, a policy and the time go in, a verdict comes out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Action(Enum):
+    """What is done about a signal, the mildest first. The values are those of the API."""
+
+    IGNORE = "Ignore"
+    """Nothing, and nobody is told."""
+    AVOID = "Avoid"
+    """The node takes no new work; what runs there stays."""
+    RESTART_POD = "RestartPod"
+    """A gang that runs there starts again once, there or elsewhere: a fresh process is the cure."""
+    DRAIN_DEVICE = "DrainDevice"
+    """The devices that are named are no longer used; the rest of the node is."""
+    DRAIN_NODE = "DrainNode"
+    """The node takes no new work, and gangs that run there leave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRule:
+    """What is done when a node condition has a status.
+
+    Attributes:
+        condition: Condition type.
+        status: `True` or `False`: the status that means trouble.
+        action: What is done.
+        reason: Only a condition with exactly this reason; empty for any.
+        grace: Seconds the signal must last before running work is touched; None for the policy's own.
+    """
+
+    condition: str
+    status: str
+    action: Action
+    reason: str = ""
+    grace: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPolicy:
+    """How signals of nodes are taken. All times in seconds.
+
+    Attributes:
+        grace: How long trouble must last before running work is touched. New work keeps away at once.
+        settle: How long a signal must be gone before its node gets new work again.
+        unreachable_timeout: How long a node must be silent before pods on it are removed by force.
+        rules: The first that fits a signal decides; the catalog is asked where none does.
+    """
+
+    grace: float = 30.0
+    settle: float = 30.0
+    unreachable_timeout: float = 300.0
+    rules: tuple[HealthRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HealthOverrides:
+    """What an AcceleratorPool wants otherwise than its AICluster; None leaves a time as it is."""
+
+    grace: float | None = None
+    settle: float | None = None
+    unreachable_timeout: float | None = None
+    rules: tuple[HealthRule, ...] = ()
+
+    def over(self, base: HealthPolicy) -> HealthPolicy:
+        """Return the policy for the nodes of the pool: its rules are asked before the cluster's."""
+        return HealthPolicy(
+            grace=base.grace if self.grace is None else self.grace,
+            settle=base.settle if self.settle is None else self.settle,
+            unreachable_timeout=(
+                base.unreachable_timeout if self.unreachable_timeout is None else self.unreachable_timeout
+            ),
+            rules=(*self.rules, *base.rules),
+        )
+
+
+AS_ITS_CLUSTER = HealthOverrides()
+"""A pool that wants nothing otherwise."""
