@@ -7,11 +7,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from localcluster.versions import build_key
+from localcluster.versions import build_key, node_build_key
 
 _TMPFS = Path("/dev/shm")
 _ROOM = 2 << 30  # bytes free on tmpfs before etcd's data goes there
 DATA_PREFIX = "localcluster-"
+NODES_PREFIX = f"{DATA_PREFIX}nodes-"  # folders of real nodes; swept like the others
 
 
 def cache_root() -> Path:
@@ -25,6 +26,11 @@ def cache_root() -> Path:
 def bin_dir() -> Path:
     """Folder the built binaries belong in, whether or not they are there yet."""
     return cache_root() / "bin" / build_key()
+
+
+def node_bin_dir() -> Path:
+    """Folder of what only real nodes need, whether or not it is there yet."""
+    return cache_root() / "bin" / node_build_key()
 
 
 def state_root() -> Path:

@@ -9,9 +9,11 @@ from pathlib import Path
 KUBERNETES = "1.37.1"
 ETCD = "3.7.0"
 KWOK = "0.8.0"
+COREDNS = "1.15.0"  # real nodes only
 
 HERE = Path(__file__).resolve().parent
 GO_PARTS = HERE / "go"
+NODE_PARTS = HERE / "realnode" / "go"
 CLIENT_TOOLS = HERE / "tools" / "requirements.txt"
 
 BINARIES = (
@@ -24,6 +26,8 @@ BINARIES = (
     "kubectl",
     "helm",
 )
+NODE_BINARIES = ("dns", "deviceplugin", "pause", "hello")
+"""What real nodes need beside kubelet; built only when they are asked for."""
 
 
 def kubernetes_ldflags() -> str:
@@ -51,3 +55,12 @@ def build_key() -> str:
     digest.update(CLIENT_TOOLS.read_bytes())
     machine = f"{platform.system()}-{platform.machine()}".lower()
     return f"kubernetes-{KUBERNETES}-etcd-{ETCD}-kwok-{KWOK}-{machine}-{digest.hexdigest()[:10]}"
+
+
+def node_build_key() -> str:
+    """Name the cache folder of what only real nodes need; it changes with any of its sources."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in NODE_PARTS.rglob("*") if path.is_file()):
+        digest.update(str(file.relative_to(NODE_PARTS)).encode() + file.read_bytes())
+    machine = f"{platform.system()}-{platform.machine()}".lower()
+    return f"realnode-coredns-{COREDNS}-{machine}-{digest.hexdigest()[:10]}"
