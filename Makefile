@@ -1,11 +1,13 @@
 # Everything a person or CI starts. `make` alone prints what there is.
-# Nothing here needs root or a container engine: Python 3.11 or newer, Go, make and git are enough.
+# Nothing here needs a container engine: Python 3.11 or newer, Go, make and git are enough. Only real nodes
+# (test-e2e, cluster-up REAL_NODES=3) need root and a few packages more, and say which.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 
 NODES  ?= 1000
+REAL_NODES ?= 0
 FLEET  ?= localcluster/fleets/mixed.yaml
 NAME   ?= default
 
@@ -14,11 +16,11 @@ STAMP  := $(VENV)/.ready-$(shell cat requirements/dev.txt pyproject.toml | cksum
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-cluster check format verify generate bench \
+.PHONY: help setup demo test test-unit test-cluster test-e2e check format verify generate bench \
         cluster-up cluster-down binaries lock clean
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with crosstree in it (seconds when nothing changed)
 
@@ -41,11 +43,17 @@ test: setup binaries check test-unit test-cluster ## All tests that need no root
 
 test-unit: setup ## Tests without an API server
 	@echo "==> unit, property, golden and architecture tests"
-	@$(BIN)/python -m pytest -m "not cluster" $(ARGS)
+	@$(BIN)/python -m pytest -m "not cluster and not e2e" $(ARGS)
 
 test-cluster: setup binaries ## Tests against a real API server (CROSSTREE_TEST_KUBECONFIG, else a local one)
 	@echo "==> tests against a real API server"
-	@$(BIN)/python -m pytest -m cluster $(ARGS)
+	@$(BIN)/python -m pytest -m "cluster and not e2e" $(ARGS)
+
+test-e2e: setup ## Tests with real kubelets and containers on this machine (root; see docs/how-to/real-nodes.md)
+	@$(BIN)/python -c 'from localcluster.realnode import missing; import sys; sys.exit(missing() or 0)'
+	@$(BIN)/python -m localcluster build --real-nodes >/dev/null
+	@echo "==> end-to-end tests on real nodes"
+	@$(BIN)/python -m pytest -m e2e $(ARGS)
 
 check: setup verify ## Formatter, linter, strict types, generated files
 	@echo "==> ruff and mypy"
@@ -70,8 +78,8 @@ bench: setup binaries ## Time decisions in process and whole gangs through a loc
 binaries: setup
 	@if [ -z "$$CROSSTREE_TEST_KUBECONFIG" ]; then $(BIN)/python -m localcluster build >/dev/null; fi
 
-cluster-up: setup ## Start a local cluster: NODES=1000 FLEET=file.yaml NAME=default; prints its kubeconfig last
-	@$(BIN)/python -m localcluster up --name $(NAME) --nodes $(NODES) --fleet $(FLEET)
+cluster-up: setup ## Start a local cluster: NODES=1000 REAL_NODES=0 FLEET=file.yaml NAME=default; prints its kubeconfig last
+	@$(BIN)/python -m localcluster up --name $(NAME) --nodes $(NODES) --real-nodes $(REAL_NODES) --fleet $(FLEET)
 
 cluster-down: setup ## Stop the local cluster NAME and forget it
 	@$(BIN)/python -m localcluster down --name $(NAME)

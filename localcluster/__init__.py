@@ -9,6 +9,7 @@ from localcluster.cluster import Cluster
 from localcluster.errors import ApiError, BuildError, FleetError, LocalClusterError, NotRunning, StartError
 from localcluster.fleet import Fleet
 from localcluster.nodes import create_nodes
+from localcluster.realnode.plan import RealNode
 
 __all__ = [
     "Api",
@@ -19,6 +20,7 @@ __all__ = [
     "FleetError",
     "LocalClusterError",
     "NotRunning",
+    "RealNode",
     "StartError",
     "create_nodes",
     "ensure_built",

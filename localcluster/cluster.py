@@ -1,4 +1,4 @@
-"""A cluster: start it, hold it, break parts of it, end it.
+"""A cluster: choose it, start it, hold it. What can be done with it once it runs is in `running`.
 
     with Cluster(nodes=64) as cluster:
         subprocess.run(["kubectl", "get", "nodes"], env={"KUBECONFIG": str(cluster.kubeconfig)})
@@ -10,29 +10,39 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import signal
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from localcluster import audit as audit_log
 from localcluster import components, control, nodes, paths, records, startup
-from localcluster.api import Api
-from localcluster.build import ensure_built
+from localcluster.build import ensure_built, ensure_nodes_built
 from localcluster.components import Layout, Ports
-from localcluster.errors import LocalClusterError, NotRunning, StartError
+from localcluster.errors import NotRunning, StartError
 from localcluster.fleet import Fleet
 from localcluster.ports import free_ports
 from localcluster.progress import Reporter, Silent, told
+from localcluster.realnode import plan, requirements
+from localcluster.realnode.group import RealNodes
+from localcluster.realnode.plan import RealNode, nodes_of
+from localcluster.running import Running
 
 _BIG = (
     200  # nodes above which leases live longer: a thousand renewals each 10 s would cost an eighth of a core
 )
+_FEW = (
+    64  # simulated nodes up to which leases may live so shortly that a real node's silence is noticed at once
+)
 
 
-class Cluster:
+def _lease_seconds(simulated: int, *, real: bool) -> int:
+    if real and simulated <= _FEW:
+        return 8
+    return 40 if simulated <= _BIG else 240
+
+
+class Cluster(Running):
     """A running control plane with simulated nodes.
 
     Attributes:
@@ -57,6 +67,8 @@ class Cluster:
         lease_seconds: int | None = None,
         component_args: Mapping[str, Sequence[str]] | None = None,
         bind_address: str = "127.0.0.1",
+        real_nodes: int | Sequence[RealNode] = 0,
+        real_devices: Mapping[str, int] | None = None,
         reporter: Reporter | None = None,
     ) -> None:
         """Choose what to start; nothing starts before `up` or `with`.
@@ -70,13 +82,15 @@ class Cluster:
             in_tree_gang: Short for the gates `components.IN_TREE_GANG`: kube-scheduler's own gang scheduling.
             audit: Log every write to audit.log in the state folder; `writes` counts them.
             lease_seconds: Lifetime of node leases and grace before a silent node is unreachable; None is 40, or
-                240 for more than 200 nodes.
+                240 for more than 200 nodes, and 8 with real nodes and at most 64 simulated ones.
             component_args: More arguments per component, e.g. {"kube-scheduler": ["-v=4"]}; they win.
-            bind_address: Address the API server listens on.
+            bind_address: Address the API server listens on; with real nodes it is that of their bridge.
+            real_nodes: Real nodes beside the simulated ones: how many (real-0, real-1, …), or which. They need
+                root and a few packages: see `realnode.missing`.
+            real_devices: Fake devices of each real node per extended resource, when `real_nodes` is a number.
             reporter: Told about the phases of the start.
         """
-        self.name = name
-        self.state = state or paths.state_root() / name
+        super().__init__(name, state or paths.state_root() / name)
         self._temporary = False
         self._named_state = state is not None
         self._fleet = fleet
@@ -86,10 +100,8 @@ class Cluster:
         self._lease_seconds = lease_seconds
         self._component_args = component_args or {}
         self._bind_address = bind_address
+        self._wanted = nodes_of(real_nodes, real_devices or {})
         self._reporter = reporter or Silent()
-        self._owner: control.Owner | None = None
-        self._record: records.Record | None = None
-        self._api: Api | None = None
 
     @classmethod
     def attach(cls, name: str = "default", state: Path | None = None) -> Cluster:
@@ -99,7 +111,9 @@ class Cluster:
             NotRunning: no such cluster is up.
         """
         cluster = cls(name=name, state=state)
-        cluster._record = records.load(cluster.state)
+        cluster._record = record = records.load(cluster.state)
+        if record.real:
+            cluster._real = RealNodes(plan.load(Path(record.real)))
         return cluster
 
     @classmethod
@@ -120,8 +134,6 @@ class Cluster:
         if self._temporary and error is None:  # after a failure the logs are worth keeping
             shutil.rmtree(self.state, ignore_errors=True)
 
-    # -- start and end ---------------------------------------------------------------------------------------------
-
     def up(self) -> Cluster:
         """Build if needed, start everything, create the nodes, wait until they are ready for pods.
 
@@ -133,15 +145,18 @@ class Cluster:
             BuildError: see `ensure_built`.
             FleetError: the fleet cannot be scaled to that many nodes.
         """
+        if self._wanted:
+            requirements.need()
         fleet = self._fleet or Fleet.default()
         manifests = fleet.nodes(self._nodes)
         with told(self._reporter):
             binaries = ensure_built(self._reporter)
+            node_binaries = ensure_nodes_built(self._reporter) if self._wanted else binaries
             self._refuse_second()
             records.sweep()
             for attempt in (1, 2, 3):
                 try:
-                    self._start(binaries, manifests)
+                    self._start(binaries, node_binaries, manifests)
                     break
                 except startup.PortLost:
                     self.close()
@@ -162,27 +177,39 @@ class Cluster:
             "with `python -m localcluster down`, or start another with --name."
         )
 
-    def _start(self, binaries: Path, manifests: Sequence[Mapping[str, object]]) -> None:
+    def _start(self, binaries: Path, node_binaries: Path, manifests: Sequence[Mapping[str, object]]) -> None:
         token = secrets.token_urlsafe(24)
+        ports = Ports(*free_ports(6))
+        real = None
+        if self._wanted:
+            real = self._real = RealNodes.claim(self._wanted, binaries, node_binaries, ports.apiserver)
         at = Layout(
             bin=binaries,
             data=paths.new_data_dir(),
             state=self.state,
-            ports=Ports(*free_ports(6)),
-            bind_address=self._bind_address,
-            lease_seconds=self._lease_seconds or (40 if len(manifests) <= _BIG else 240),
+            ports=ports,
+            bind_address=real.plan.gateway if real else self._bind_address,
+            lease_seconds=self._lease_seconds or _lease_seconds(len(manifests), real=bool(real)),
             features=self._features,
             audit=self._audit,
+            real_nodes=bool(real),
             extra=self._component_args,
         )
         shutil.rmtree(self.state / "logs", ignore_errors=True)
+        commands = components.commands(at)
         try:
-            startup.prepare(at, token)
-            supervision, self._owner = control.launch(components.commands(at), at.data, at.state)
+            startup.prepare(at, token, real.users if real else "")
+            supervision, self._owner = (
+                control.launch(commands | real.commands(), at.data, at.state, real.cleanup())
+                if real
+                else control.launch(commands, at.data, at.state)
+            )
         except BaseException:
             shutil.rmtree(at.data, ignore_errors=True)
             raise
         records.claim(at.data, supervision.process)
+        if real:
+            records.claim(real.plan.folder, supervision.process)
         self._record = records.Record(
             self.name,
             (supervision.process.pid, supervision.process.start),
@@ -191,124 +218,19 @@ class Cluster:
             token,
             str(binaries),
             len(manifests),
+            str(real.plan.folder) if real else "",
         )
         records.save(self.state, self._record)
         self._api = api = startup.start_control_plane(at, token, supervision, self._reporter)
         self._reporter.phase(f"create {len(manifests)} simulated nodes")
         nodes.create_nodes(api, [dict(m) for m in manifests], self._reporter)
+        if real:
+            self._reporter.phase(f"start {len(real.names)} real nodes")
+            real.start(api, supervision, at.kubeconfig, at.ca, at.state / "logs")
         self._reporter.phase("wait until nodes are ready for pods")
         startup.wait_usable(api, at, supervision)
         nodes.wait_played(api, len(manifests))
         nodes.wait_ready(api, len(manifests), reporter=self._reporter)
-
-    def detach(self) -> None:
-        """Let the cluster outlive this process; `close`, or `down` from the command line, ends it."""
-        self._running.supervision.detach()
-        if self._owner is not None:
-            self._owner.forget()
-            self._owner = None
-
-    def close(self) -> None:
-        """End everything this cluster started and wait for that. Safe to call twice."""
-        if self._api is not None:
-            self._api.close()
-            self._api = None
-        if self._record is not None:
-            self._record.supervision.stop()
-            if self._owner is not None:
-                self._owner.forget()
-                self._owner = None
-            shutil.rmtree(
-                self._record.data, ignore_errors=True
-            )  # left over only if the supervisor was killed
-            records.forget(self.state)
-            self._record = None
-
-    # -- what it offers --------------------------------------------------------------------------------------------
-
-    @property
-    def kubeconfig(self) -> Path:
-        return self.state / "kubeconfig"
-
-    @property
-    def ca(self) -> Path:
-        return self.state / "ca.crt"
-
-    @property
-    def server(self) -> str:
-        return self._running.server
-
-    @property
-    def token(self) -> str:
-        return self._running.token
-
-    @property
-    def bin(self) -> Path:
-        return Path(self._running.bin)
-
-    @property
-    def api(self) -> Api:
-        if self._api is None:
-            self._api = Api(self.server, token=self.token, ca=self.ca)
-        return self._api
-
-    @property
-    def pids(self) -> dict[str, int]:
-        """Pid of every component that runs, and of the supervisor."""
-        running = self._running.supervision
-        found = {name: child.pid for name, child in running.children().items() if child.exit is None}
-        return {"supervisor": running.process.pid, **found}
-
-    def components(self) -> dict[str, control.Child]:
-        """Every component with its pid, or how it ended."""
-        return self._running.supervision.children()
-
-    def log(self, component: str) -> Path:
-        """The log file of a component."""
-        return self.state / "logs" / f"{component}.log"
-
-    @property
-    def _running(self) -> records.Record:
-        if self._record is None:
-            raise NotRunning(f"cluster {self.name!r} is not up.")
-        return self._record
-
-    # -- faults ----------------------------------------------------------------------------------------------------
-
-    def kill(self, component: str, signum: signal.Signals = signal.SIGKILL) -> None:
-        """End a component and wait for that. It stays down until `start_component`."""
-        self._check(component)
-        self._running.supervision.kill(component, signum)
-
-    def start_component(self, component: str, within: float = 60.0) -> None:
-        """Start a component that is down, on its old ports and data; waits for the API server to be ready again."""
-        self._check(component)
-        if component == "kwok":
-            # The old process holds the nodes' leases; the new one would wait until they run out.
-            self.api.delete("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
-        self._running.supervision.start(component)
-        if component in ("etcd", "kube-apiserver") and not nodes.eventually(
-            lambda: startup.answers(self.api, "/readyz"), within
-        ):
-            raise StartError(f"the API server is not ready {within:.0f} s after the start of {component}")
-
-    def restart(self, component: str) -> None:
-        """Kill a component and start it again."""
-        self.kill(component)
-        self.start_component(component)
-
-    def _check(self, component: str) -> None:
-        if component not in components.START_ORDER:
-            raise LocalClusterError(
-                f"there is no component {component!r}; components are {', '.join(components.START_ORDER)}."
-            )
-
-    # -- measuring -------------------------------------------------------------------------------------------------
-
-    def writes(self) -> dict[str, int]:
-        """Count the writes so far, by "user-agent verb resource", most first. Needs `audit=True`.
-
-        Raises:
-            LocalClusterError: there is no audit log.
-        """
-        return audit_log.writes(self.state / "audit.log")
+        if real:
+            self._reporter.phase("wait until real nodes are Ready with their devices")
+            real.wait_ready(api)

@@ -39,6 +39,7 @@ class Layout:
             out is declared unreachable.
         features: Feature gates, handed to apiserver, controller manager and scheduler alike.
         audit: Write an audit log of every write (metadata only).
+        real_nodes: Some nodes are real: a silent one is unreachable after `lease_seconds`, looked at each second.
         extra: Further arguments per component; they win over the ones chosen here.
     """
 
@@ -50,6 +51,7 @@ class Layout:
     lease_seconds: int = 40
     features: Mapping[str, bool] = field(default_factory=dict)
     audit: bool = False
+    real_nodes: bool = False
     extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
@@ -159,9 +161,15 @@ def _controller_manager(at: Layout) -> list[str]:
         "--leader-elect=false",
         "--kube-api-qps=2000",
         "--kube-api-burst=4000",
-        f"--node-monitor-grace-period={max(40, at.lease_seconds)}s",
+        *_node_monitor(at),
         *_gates(at),
     ]
+
+
+def _node_monitor(at: Layout) -> list[str]:
+    if at.real_nodes:  # whoever pulls a cable wants to see what happens, soon
+        return [f"--node-monitor-grace-period={at.lease_seconds}s", "--node-monitor-period=1s"]
+    return [f"--node-monitor-grace-period={max(40, at.lease_seconds)}s"]
 
 
 def _scheduler(at: Layout) -> list[str]:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,13 +99,16 @@ class Owner:
         self._process.returncode = 0  # else Popen warns that the process still runs
 
 
-def launch(commands: dict[str, list[str]], data: Path, state: Path) -> tuple[Supervision, Owner]:
+def launch(
+    commands: dict[str, list[str]], data: Path, state: Path, cleanup: Sequence[str] = ()
+) -> tuple[Supervision, Owner]:
     """Start a supervisor in a session of its own, without starting any component yet.
 
     Args:
         commands: Argument list of each component.
         data: Private folder; the supervisor puts its socket there and removes the folder at its end.
         state: Folder of the logs.
+        cleanup: Run by the supervisor when every component has ended, whatever ended them but its own death.
 
     Returns:
         The supervision, and the hold on it: the supervisor ends with the hold or with this process.
@@ -113,7 +117,8 @@ def launch(commands: dict[str, list[str]], data: Path, state: Path) -> tuple[Sup
         StartError: it did not come up; the message names its log.
     """
     spec = data / "spec.json"
-    spec.write_text(json.dumps({"commands": commands, "data": str(data), "logs": str(state / "logs")}))
+    told = {"commands": commands, "cleanup": list(cleanup), "data": str(data), "logs": str(state / "logs")}
+    spec.write_text(json.dumps(told))
     package_root = str(Path(__file__).resolve().parent.parent)
     inherited = os.environ.get("PYTHONPATH")
     path = package_root + (os.pathsep + inherited if inherited else "")

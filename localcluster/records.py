@@ -7,13 +7,15 @@ import os
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from localcluster import paths
 from localcluster.control import Supervision
-from localcluster.errors import NotRunning
+from localcluster.errors import NotRunning, StartError
 from localcluster.proc import ProcessId
+from localcluster.realnode import cleanup
 
 _FILE = "cluster.json"
 TEMPORARY = "localcluster-state-"  # prefix of folders of records that nobody named
@@ -32,6 +34,7 @@ class Record:
         server, token: Where the API server listens, and the admin's bearer token.
         bin: Folder of the binaries it runs.
         simulated: How many simulated nodes it was started with.
+        real: Folder of its real nodes; "" when it has none.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Record:
     token: str
     bin: str
     simulated: int
+    real: str = ""
 
     @property
     def supervision(self) -> Supervision:
@@ -104,6 +108,10 @@ def sweep() -> list[Path]:
             except (OSError, ValueError, TypeError):
                 continue  # not ours, or being made right now
             if folder.stat().st_uid == os.getuid() and not owner.alive():
-                shutil.rmtree(folder, ignore_errors=True)
+                if folder.name.startswith(paths.NODES_PREFIX):
+                    with suppress(StartError):  # it is still there then, for the next sweep
+                        cleanup.clean(folder)
+                else:
+                    shutil.rmtree(folder, ignore_errors=True)
                 removed.append(folder)
     return removed

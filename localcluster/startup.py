@@ -21,11 +21,17 @@ class PortLost(StartError):
     """Another process took a port between its choice and its use; worth another try with other ports."""
 
 
-def prepare(at: Layout, token: str) -> None:
-    """Write keys, tokens and the configuration files the command lines name. Starts nothing."""
+def prepare(at: Layout, token: str, users: str = "") -> None:
+    """Write keys, tokens and the configuration files the command lines name. Starts nothing.
+
+    Args:
+        at: What is to start.
+        token: The admin's bearer token.
+        users: More lines of the API server's token file.
+    """
     at.log("any").parent.mkdir(parents=True, exist_ok=True)
     keys.write_key_pair(at.data / "sa.key", at.data / "sa.pub")
-    (at.data / "tokens.csv").write_text(f"{token},admin,admin,system:masters\n")
+    (at.data / "tokens.csv").write_text(f"{token},admin,admin,system:masters\n{users}")
     (at.state / "scheduler.json").write_text(components.scheduler_config(at))
     (at.state / "audit-policy.json").write_text(components.audit_policy())
     at.audit_log.unlink(missing_ok=True)

@@ -2,7 +2,8 @@
 
 It runs in a session of its own. The kernel kills every component when the supervisor dies, whatever the reason.
 The supervisor itself ends when told to, when it gets SIGTERM, or when the process that holds the other end of its
-owner pipe dies, unless it was told to detach. It knows names and argument lists, nothing of Kubernetes.
+owner pipe dies, unless it was told to detach. It knows names and argument lists, nothing of Kubernetes. One of them
+may remove, at the very end, what outlives processes.
 
 Run as `python -m localcluster.supervisor SPEC OWNER_FD`; one JSON line per request and answer on a Unix socket.
 """
@@ -29,8 +30,11 @@ _GRACE = 20.0  # seconds a component may take to end on SIGTERM before it is kil
 class Supervisor:
     """State of one run; everything happens on the main thread (a component dies with the thread that made it)."""
 
-    def __init__(self, commands: dict[str, list[str]], data: Path, logs: Path, owner: int) -> None:
+    def __init__(
+        self, commands: dict[str, list[str]], cleanup: list[str], data: Path, logs: Path, owner: int
+    ) -> None:
         self._commands = commands
+        self._cleanup = cleanup
         self._data = data
         self._logs = logs
         self._owner = owner
@@ -61,6 +65,8 @@ class Supervisor:
                     child.poll()
         finally:
             self._end_all()
+            if self._cleanup:
+                subprocess.run(self._cleanup, stdin=subprocess.DEVNULL)
             shutil.rmtree(self._data, ignore_errors=True)
 
     def _on_signal(self, _signum: int, _frame: object) -> None:
@@ -133,7 +139,9 @@ class Supervisor:
 def main() -> NoReturn:
     """Entry point: read the spec, tell the owner that the socket is there, serve."""
     spec = json.loads(Path(sys.argv[1]).read_text())
-    supervisor = Supervisor(spec["commands"], Path(spec["data"]), Path(spec["logs"]), owner=int(sys.argv[2]))
+    supervisor = Supervisor(
+        spec["commands"], spec["cleanup"], Path(spec["data"]), Path(spec["logs"]), owner=int(sys.argv[2])
+    )
     supervisor.serve()
     sys.exit(0)
 

@@ -24,10 +24,20 @@ def _no_kubeconfig_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBECONFIG", raising=False)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by folder and by fixture, so that nobody forgets: these need an API server."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by folder and by fixture, so that nobody forgets: these need an API server, those a whole machine.
+
+    End-to-end tests are left out of every run that does not ask for them by `-m e2e`.
+    """
     cluster_tests = Path(__file__).parent / "cluster"
+    end_to_end = Path(__file__).parent / "e2e"
     fixtures = {"control_plane", "own_control_plane", "binaries"}
     for item in items:
-        if item.path.is_relative_to(cluster_tests) or fixtures & set(getattr(item, "fixturenames", ())):
+        if item.path.is_relative_to(end_to_end):
+            item.add_marker(pytest.mark.e2e)
+        elif item.path.is_relative_to(cluster_tests) or fixtures & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.cluster)
+    if "e2e" not in config.option.markexpr.replace("not e2e", ""):
+        left_out = {item for item in items if item.get_closest_marker("e2e")}
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
