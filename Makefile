@@ -17,7 +17,7 @@ STAMP  := $(VENV)/.ready-$(shell cat requirements/dev.txt pyproject.toml | cksum
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-unit test-cluster test-e2e check format verify generate bench \
-        cluster-up cluster-down binaries lock clean
+        cluster-up cluster-down binaries lock clean image sbom audit trainer
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ $(STAMP):
 demo: setup binaries ## A mixed fleet, a dozen jobs, a lost node, and a table of what happened
 	@$(BIN)/python demo/run.py
 
-test: setup binaries check test-unit test-cluster ## All tests that need no root
+test: setup binaries check audit test-unit test-cluster ## All tests that need no root
 
 test-unit: setup ## Tests without an API server
 	@echo "==> unit, property, golden and architecture tests"
@@ -83,6 +83,19 @@ cluster-up: setup ## Start a local cluster: NODES=1000 REAL_NODES=0 FLEET=file.y
 
 cluster-down: setup ## Stop the local cluster NAME and forget it
 	@$(BIN)/python -m localcluster down --name $(NAME)
+
+image: setup ## Make the container image without a container engine: out/crosstree-VERSION.oci.tar
+	@$(BIN)/python -m tools.image archive
+
+sbom: setup ## Write out/crosstree-VERSION.cdx.json (CycloneDX) and check it against the schema
+	@$(BIN)/python -m tools.image sbom
+	@$(BIN)/python -m tools.audit sbom
+
+audit: setup ## Ask whether a pinned package has a known vulnerability (AUDIT_STRICT=1: no answer is a failure)
+	@$(BIN)/python -m tools.audit vulnerabilities
+
+trainer: setup ## Make what the end-to-end tests train with: a trainer image, and PyTorch for CPUs
+	@$(BIN)/python -m tools.trainer >/dev/null
 
 lock: setup ## Pin requirements/*.in anew, with hashes
 	@$(BIN)/python -m tools.lock
