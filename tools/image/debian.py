@@ -7,6 +7,7 @@ nor changed. apt checks signatures and hashes.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -98,8 +99,10 @@ def fetch(names: Iterable[str], into: Path, state: Path) -> list[Deb]:
         (state / part).mkdir(parents=True, exist_ok=True)
     (state / "status").write_text("")
     apt = ["apt-get", "-qq", *_options(state)]
-    _run([*apt, "update"], into)
-    _run([*apt, "download", *names], into)
+    with (state / "in-use").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # apt itself does not wait for another that uses these lists
+        _run([*apt, "update"], into)
+        _run([*apt, "download", *names], into)
     return sorted((read(file) for file in into.glob("*.deb")), key=lambda deb: deb.name)
 
 
