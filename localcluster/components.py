@@ -214,7 +214,7 @@ def scheduler_config(at: Layout) -> str:
 
 
 def audit_policy() -> str:
-    """Count writes only: who, which verb, which object; no bodies, no reads, no lease renewals."""
+    """Count writes only: who, which verb, which object; no bodies, no reads, no lease renewals of Kubernetes itself."""
     reads = ["get", "list", "watch"]
     policy = {
         "apiVersion": "audit.k8s.io/v1",
@@ -222,7 +222,11 @@ def audit_policy() -> str:
         "omitStages": ["RequestReceived", "ResponseStarted"],
         "rules": [
             {"level": "None", "verbs": reads},
-            {"level": "None", "resources": [{"group": "coordination.k8s.io", "resources": ["leases"]}]},
+            {
+                "level": "None",
+                "namespaces": ["kube-system", "kube-node-lease"],
+                "resources": [{"group": "coordination.k8s.io", "resources": ["leases"]}],
+            },
             {"level": "Metadata"},
         ],
     }

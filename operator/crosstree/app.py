@@ -18,27 +18,28 @@ import kopf
 
 from crosstree import translate
 from crosstree.adapters.client import Api
+from crosstree.adapters.election import candidate
 from crosstree.adapters.feeds import Feeds
 from crosstree.adapters.livecluster import LiveCluster
 from crosstree.adapters.relist import relist
-from crosstree.adapters.resources import OURS, Kind
+from crosstree.adapters.resources import Kind
 from crosstree.adapters.writer import Writer
 from crosstree.base.clock import Clock, SystemClock, monotonic
 from crosstree.base.errors import ApiError, CrosstreeError
-from crosstree.base.names import DEFAULT_QUEUE
 from crosstree.catalog.load import load, load_fabrics
 from crosstree.controllers import startup
-from crosstree.core.plan import Place
 from crosstree.core.policy import Policy
 from crosstree.engine.drive import Waker, Workers, retry_delay
-from crosstree.engine.loop import SchedulingLoop, StepReport
+from crosstree.engine.loop import SchedulingLoop
 from crosstree.engine.work import WorkQueue
 from crosstree.reconcilers.acceleratorpool import AcceleratorPoolReconciler
 from crosstree.reconcilers.aicluster import AIClusterReconciler
 from crosstree.reconcilers.dispatch import Dispatch, Key, Listener
+from crosstree.reconcilers.duty import Duty
 from crosstree.reconcilers.gauges import Gauges
 from crosstree.reconcilers.inventories import Inventories
 from crosstree.reconcilers.jobqueue import JobQueueReconciler
+from crosstree.reconcilers.lead import Lead
 from crosstree.reconcilers.statuses import StatusWriter
 from crosstree.reconcilers.trainingjob import TrainingJobReconciler
 from crosstree.settings import Settings
@@ -49,7 +50,7 @@ from crosstree.telemetry.logs import say
 from crosstree.telemetry.metrics import Metrics
 
 STALLED = 60.0
-"""Seconds without a scheduling step after which the process counts as hung; a step is due every few seconds."""
+"""Seconds without a scheduling step after which a leader counts as hung; a step is due every few seconds."""
 
 
 async def run(settings: Settings) -> None:
@@ -84,14 +85,15 @@ class Operator:
         self._clock = clock
         self._metrics = Metrics()
         api.observe = self._metrics.request
-        self._journal = Journal(self._metrics)
-        self._queue: WorkQueue[Key] = WorkQueue(monotonic)
-        self._waker = Waker(window=settings.step_window, idle=settings.step_idle, lazy=settings.step_lazy)
-        self._live = live = LiveCluster(
-            load(), load_fabrics(), translate, clock, Listener(self._queue, self._waker)
-        )
+        self._journal = journal = Journal(self._metrics)
+        queue: WorkQueue[Key] = WorkQueue(monotonic)
+        waker = Waker(window=settings.step_window, idle=settings.step_idle, lazy=settings.step_lazy)
+        listener = Listener(queue, waker, marking=False)
+        self._live = live = LiveCluster(load(), load_fabrics(), translate, clock, listener)
         self._feeds = Feeds(api, live)
-        writer = Writer(api, clock)
+        election = candidate(settings, api, clock)
+        self._leads = election.leads if election is not None else lambda: True
+        writer = Writer(api, clock, self._leads)
         statuses = StatusWriter(writer, live.store)
         inventories = Inventories(live)
         self._jobs = TrainingJobReconciler(live, writer)
@@ -106,16 +108,25 @@ class Operator:
             },
             self._metrics.restarted,
         )
-        self._workers = Workers(self._queue, dispatch.reconcile, clock, self._failed)
-        self._loop = SchedulingLoop(live, Policy(), clock)
+        self._duty = Duty(
+            live,
+            SchedulingLoop(live, Policy(), clock),
+            Workers(queue, dispatch.reconcile, clock, self._failed),
+            queue,
+            waker,
+            listener,
+            journal,
+            self._metrics,
+            clock,
+        )
+        self._lead = Lead(self._duty, election, self._read_kinds)
         self._endpoints = Endpoints(
             settings.listen_address,
             settings.listen_port,
             alive=self._wrong,
             ready=self._unready,
-            metrics=Gauges(live, inventories, self._feeds, self._metrics).render,
+            metrics=Gauges(live, inventories, self._feeds, self._metrics, self._leads).render,
         )
-        self._stepped = monotonic()
         self._fresh_login = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -123,67 +134,71 @@ class Operator:
 
         Raises:
             CrosstreeError: why it could not start.
+            NotLeading: it led, and another may lead by now.
         """
         if self._settings.listen_port:
             await self._endpoints.start()
         told = asyncio.create_task(stop.wait(), name="stop")
-        tasks: list[asyncio.Task[None]] = []
+        tasks: dict[str, asyncio.Task[None]] = {}
         kopf_stop = asyncio.Event()
         try:
             if not await _first(told, self._fill()):
                 return
             self._live.synced = True
             _settle_garbage()
-            tasks = [
-                asyncio.create_task(self._schedule(), name="schedule"),
-                asyncio.create_task(self._resync(), name="resync"),
-                asyncio.create_task(self._relist(), name="relist"),
-                asyncio.create_task(
-                    startup.listen(
-                        self._live.store, self._login, stop=kopf_stop, started=lambda: _heed_signals(stop)
-                    ),
-                    name="kopf",
-                ),
-            ]
-            self._workers.start(self._settings.workers)
-            self._mark_all(spread=0.0)
-            self._waker.wake()
-            say("operator started", clusters=len(self._live.store.clusters), jobs=len(self._live.store.jobs))
-            await asyncio.wait([told, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            listening = startup.listen(
+                self._live.store, self._login, stop=kopf_stop, started=lambda: _heed_signals(stop)
+            )
+            tasks |= _tasks(kopf=listening, relist=self._relist(), lead=self._go())
+            await asyncio.wait([told, *tasks.values()], return_when=asyncio.FIRST_COMPLETED)
             if not told.done():
-                broken = next(task for task in tasks if task.done())
-                broken.result()
+                next(task for task in tasks.values() if task.done()).result()
         finally:
             await self._shut_down(tasks, kopf_stop)
             told.cancel()
 
-    async def _shut_down(self, tasks: list[asyncio.Task[None]], kopf_stop: asyncio.Event) -> None:
-        """Decide nothing more, let writes in flight finish, then close everything."""
-        for task in tasks:
-            if task.get_name() != "kopf":
+    async def _go(self) -> None:
+        known = self._live.store
+        say("operator started", clusters=len(known.clusters), jobs=len(known.jobs))
+        settings = self._settings
+        await self._lead.run(workers=settings.workers, resync=settings.resync, idle=settings.step_idle)
+
+    async def _shut_down(self, tasks: dict[str, asyncio.Task[None]], kopf_stop: asyncio.Event) -> None:
+        """Decide nothing more, let writes in flight finish, let another lead, then close everything."""
+        for name, task in tasks.items():
+            if name != "kopf":
                 task.cancel()
-        await self._workers.stop(self._settings.grace)
+        await self._lead.end(self._settings.grace)
         try:
             async with asyncio.timeout(self._settings.grace):
                 await self._jobs.drain()
         except TimeoutError:
             say("some Events were not sent before the end", level=logging.WARNING)
+        await self._lead.release()
         kopf_stop.set()
-        await asyncio.wait(tasks, timeout=self._settings.grace) if tasks else None
-        for task in tasks:
+        if tasks:
+            await asyncio.wait(tasks.values(), timeout=self._settings.grace)
+        for task in tasks.values():
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
         await self._feeds.stop()
         await self._endpoints.stop()
         say("operator stopped")
 
     async def _fill(self) -> None:
         """Read everything once; while the API server is away, try again for ever."""
+        await self._read_kinds()
+        self._live.view()  # so that the columns know which labels matter before the first node comes
+        self._feeds.start()
+        await self._feeds.synced()
+
+    async def _read_kinds(self) -> None:
+        """Bring our own kinds up to date, however long it takes."""
         failures = 0
         while True:
             try:
                 await relist(self._api, self._live.store)
-                break
+                return
             except ApiError as error:
                 if not error.retryable:
                     raise
@@ -191,52 +206,12 @@ class Operator:
                 delay = retry_delay(error, failures)
                 say("the API server can't be read yet", level=logging.WARNING, why=str(error), again_in=delay)
                 await asyncio.sleep(delay)
-        self._live.view()  # so that the columns know which labels matter before the first node comes
-        self._feeds.start()
-        await self._feeds.synced()
 
     async def _login(self) -> kopf.AiohttpSession:
         """Give kopf a session of its own; asked again, the one before was refused."""
         session = await self._api.extra_session(fresh=self._fresh_login)
         self._fresh_login = True
         return kopf.AiohttpSession(server=self._api.host, aiohttp_session=session)
-
-    async def _schedule(self) -> None:
-        while True:
-            await self._waker.next()
-            self._stepped = monotonic()
-            try:
-                report = self._loop.step()
-            except Exception as error:  # a bug in one step must not end the operator; the next may succeed
-                self._metrics.step(seconds=0.0, placed=0, waiting=0, failed=1)
-                say("scheduling step failed", level=logging.ERROR, error=error)
-                await asyncio.sleep(1.0)
-                continue
-            self._note(report)
-
-    def _note(self, report: StepReport) -> None:
-        broken = [(failure.cluster, failure.error) for failure in report.failures]
-        self._journal.step(report.number, report.plans, broken, seconds=report.seconds)
-        for plan in report.plans:
-            for decision in plan.decisions:
-                job = self._live.store.jobs.get(decision.key)
-                if isinstance(decision, Place) and job is not None and job.progress.attempt == 0:
-                    self._metrics.started(self._clock.now() - job.created)
-
-    async def _resync(self) -> None:
-        """Look at everything now and then: whatever was missed is put right."""
-        while True:
-            await asyncio.sleep(self._settings.resync)
-            self._mark_all(spread=self._settings.resync / 2)
-            self._journal.forget(self._live.store.jobs)
-
-    def _mark_all(self, *, spread: float) -> None:
-        """Have every object looked at within `spread` seconds."""
-        store = self._live.store
-        keys: list[Key] = [(one.kind, key) for one in OURS for key in store.keys(one.kind)]
-        keys.append((Kind.QUEUE, DEFAULT_QUEUE))
-        for place, key in enumerate(keys):
-            self._queue.add_after(key, spread * place / len(keys))
 
     async def _relist(self) -> None:
         while True:
@@ -250,13 +225,16 @@ class Operator:
         self._journal.reconcile_failed(str(key[0]), key[1], error, count=count, delay=delay)
 
     def _wrong(self) -> str:
-        silent = monotonic() - self._stepped
-        if self._live.synced and silent > STALLED:
-            return f"no scheduling step for {silent:.0f} s"
+        if self._duty.silent > STALLED:
+            return f"no scheduling step for {self._duty.silent:.0f} s"
         return f"watches ended: {', '.join(self._feeds.ended)}" if self._feeds.ended else ""
 
     def _unready(self) -> str:
         return "" if self._live.synced else f"not read yet: {', '.join(self._feeds.missing)}"
+
+
+def _tasks(**work: Coroutine[object, object, None]) -> dict[str, asyncio.Task[None]]:
+    return {name: asyncio.create_task(one, name=name) for name, one in work.items()}
 
 
 async def _first(stopper: asyncio.Task[object], work: Coroutine[object, object, object]) -> bool:

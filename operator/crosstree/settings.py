@@ -6,12 +6,15 @@ How a cluster is scheduled is in its AICluster; here is only what concerns this 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from crosstree.base.errors import SettingsError
+
+LONGEST_LEASE = 120
+"""Seconds; candidates wait no longer for a holder that asks for more."""
 
 
 class Settings(BaseSettings):
@@ -62,6 +65,42 @@ class Settings(BaseSettings):
     grace: float = Field(default=5.0, ge=0.0, le=60.0)
     """Seconds that writes in flight are given when the operator is told to stop; below the 30 s of a pod."""
 
+    leader_election: bool = False
+    """Whether this is one of several replicas, of which one acts: on in the chart, off on a laptop."""
+
+    lease_name: str = Field(default="crosstree", pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
+    """Name of the Lease that replicas share."""
+
+    lease_namespace: str | None = None
+    """Namespace of the Lease. Without it `POD_NAMESPACE`, then the namespace of the service account."""
+
+    identity: str | None = Field(default=None, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9._:]{0,251}[A-Za-z0-9])?$")
+    """What this replica is called in the Lease and in audit logs. Without it `POD_NAME`, then a name of this host."""
+
+    lease_seconds: int = Field(default=10, ge=2, le=LONGEST_LEASE)
+    """Seconds for which a Lease must not have been renewed before another replica takes it. The same everywhere."""
+
+    renew_deadline: float = Field(default=7.0, gt=0.0)
+    """Seconds after its last renewal at which a leader stops to act and ends with exit code 1; at most 0.8 of
+    `lease_seconds`, for what was sent just before may still be on its way."""
+
+    retry_seconds: float = Field(default=2.0, ge=0.1)
+    """Seconds between renewals, at most half of `renew_deadline`; replicas that stand by look twice as often."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.renew_deadline > 0.8 * self.lease_seconds:
+            raise ValueError(
+                f"renew_deadline {self.renew_deadline:g} is more than 0.8 of lease_seconds {self.lease_seconds}: "
+                "raise lease_seconds or lower renew_deadline"
+            )
+        if self.retry_seconds > self.renew_deadline / 2:
+            raise ValueError(
+                f"retry_seconds {self.retry_seconds:g} is more than half of renew_deadline "
+                f"{self.renew_deadline:g}: one lost answer would end a leader"
+            )
+        return self
+
 
 def checked(values: Mapping[str, object]) -> Settings:
     """Return the settings that these values make, with defaults for the rest.
@@ -73,7 +112,9 @@ def checked(values: Mapping[str, object]) -> Settings:
         return Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else "settings"
+        if not first["loc"]:
+            raise SettingsError(f"{first['msg']}. See crosstree run --help.") from error
+        name = str(first["loc"][0])
         raise SettingsError(
             f"{name} is {first.get('input')!r}: {first['msg']}. See crosstree run --help."
         ) from error

@@ -23,9 +23,11 @@ class OperatorProcess:
     Args:
         kubeconfig: The API server, or a proxy before it.
         folder: Where its log goes.
+        settings: Its settings, as in the environment but without the prefix: `leader_election="true"`.
     """
 
-    def __init__(self, kubeconfig: Path, folder: Path) -> None:
+    def __init__(self, kubeconfig: Path, folder: Path, **settings: str) -> None:
+        self.settings = settings
         self.port = _free_port()
         self.log = folder / f"operator-{self.port}.log"
         with self.log.open("wb") as out:
@@ -36,6 +38,7 @@ class OperatorProcess:
                     "PYTHONPATH": str(ROOT / "operator"),
                     "CROSSTREE_LISTEN_ADDRESS": "127.0.0.1",
                     "CROSSTREE_LISTEN_PORT": str(self.port),
+                    **{f"CROSSTREE_{name.upper()}": value for name, value in settings.items()},
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -75,6 +78,19 @@ class OperatorProcess:
         """Ask it to end as Kubernetes does, and return its exit code."""
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(20)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def ended(self, within: float) -> int:
+        """Wait until it has ended by itself, and return its exit code."""
+        return self._process.wait(within)
+
+    def metric(self, name: str) -> float:
+        """Return the value of a metric without labels."""
+        found = [line for line in self.get("/metrics")[1].splitlines() if line.startswith(f"{name} ")]
+        return float(found[0].rsplit(" ", 1)[1])
 
     def last_words(self, lines: int = 40) -> str:
         """Return the end of its log, for a failing test to show."""

@@ -75,6 +75,8 @@ class Api:
         self._renew = renew
         self._options = dict(options or {})
         self._another = another or aiohttp.ClientSession
+        self.agent = USER_AGENT
+        """Who audit logs see; a replica adds its name."""
         self.observe: Observe = _unobserved
         """Told of every request: verb, resource, outcome and seconds."""
 
@@ -205,7 +207,7 @@ class Api:
         if fresh and self._renew is not None:
             await self._renew()
         session = self._another()
-        session.headers["User-Agent"] = USER_AGENT
+        session.headers["User-Agent"] = self.agent
         session.headers.update(await self._authorise() if self._authorise is not None else {})
         return session
 
@@ -225,7 +227,7 @@ class Api:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request; if our credentials are refused, once more with new ones."""
         # Compression is worth its CPU on slow lines; an operator sits beside its API server.
-        fixed = {"Accept": JSON, "Accept-Encoding": "identity", "User-Agent": USER_AGENT, **headers}
+        fixed = {"Accept": JSON, "Accept-Encoding": "identity", "User-Agent": self.agent, **headers}
         for may_renew in (self._renew is not None, False):
             own = await self._authorise() if self._authorise is not None else {}
             async with self._session.request(

@@ -2,23 +2,24 @@
 
 A write that may succeed later without anybody changing anything is repeated a few times, with growing pauses; what
 needs a fresh look (a lost race, a refusal, an object that exists) goes to the caller at once, who reads again and
-decides again. All writes carry our field manager.
+decides again. All writes carry our field manager, and none is sent while this process may not act.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
+from crosstree.adapters import wire
 from crosstree.adapters.client import JSON, MERGE_PATCH, Api
 from crosstree.adapters.lanes import Lane, Lanes
 from crosstree.adapters.resources import BY_PLURAL, EVENTS, PODS, SERVICES, Resource
 from crosstree.base.clock import Clock, to_rfc3339
-from crosstree.base.errors import ApiError, Conflict, NotFound, Throttled
-from crosstree.base.names import FIELD_MANAGER
+from crosstree.base.errors import ApiError, Conflict, NotFound, NotLeading, Throttled
+from crosstree.base.names import FIELD_MANAGER, LABEL_JOB
 
 IN_FLIGHT = 128
 """Writes at once: keeps a local API server busy (measured against 32 and 64), and stays well below the 200
@@ -33,18 +34,64 @@ EVENT_MESSAGE = 1024
 """Characters; the API server refuses longer ones."""
 
 
+PAGE = 500
+"""Pods per page of a list: less than a gang needs only for the largest."""
+
+
+class _Owned(wire.Wire):
+    name: str = ""
+    owner_references: list[wire.Owner] | None = None
+
+
+class _Item(wire.Wire):
+    metadata: _Owned = msgspec.field(default_factory=_Owned)
+
+
+class _Meta(wire.Wire):
+    next: str = msgspec.field(default="", name="continue")
+
+
+class _Page(wire.Wire):
+    metadata: _Meta = msgspec.field(default_factory=_Meta)
+    items: list[_Item] | None = None
+
+
+_pods = msgspec.json.Decoder(_Page)
+
+
 class Writer:
     """Writes through one API.
 
     Args:
         api: Where to.
         clock: Time of events.
+        gate: Asked before each request whether this process may act at this instant.
     """
 
-    def __init__(self, api: Api, clock: Clock) -> None:
+    def __init__(self, api: Api, clock: Clock, gate: Callable[[], bool] = lambda: True) -> None:
         self._api = api
+        self._gate = gate
         self._clock = clock
         self._lanes = Lanes(IN_FLIGHT)
+
+    async def pods_now(self, namespace: str, job_name: str, job_uid: str) -> frozenset[str]:
+        """Return the names of the pods of this very job, by a list that no watch lags behind.
+
+        Raises:
+            ApiError: the API server did not say.
+        """
+        query = {"labelSelector": f"{LABEL_JOB}={job_name}", "limit": str(PAGE)}
+        names: set[str] = set()
+        while True:
+            body = await self._api.request("GET", PODS.path(namespace), query=query)
+            page = _pods.decode(body)
+            for item in page.items or ():
+                owners = item.metadata.owner_references or ()
+                if any(owner.uid == job_uid and owner.controller for owner in owners):
+                    names.add(item.metadata.name)
+            if not page.metadata.next:
+                return frozenset(names)
+            query["continue"] = page.metadata.next
 
     async def create_pod(self, namespace: str, body: bytes) -> None:
         """Create a pod from its JSON.
@@ -188,6 +235,9 @@ class Writer:
         for last in (*[False] * (TRIES - 1), True):
             try:
                 async with self._lanes.slot(lane):
+                    # Asked here, after every wait for a turn or a pause: no time lies between answer and request.
+                    if not self._gate():
+                        raise NotLeading(f"{method} {path}: not sent, this process does not lead")
                     return await self._api.request(
                         method, path, query=query, body=body, content_type=content_type
                     )

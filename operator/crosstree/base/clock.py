@@ -12,6 +12,8 @@ from typing import Protocol
 
 from crosstree.base.errors import SpecError
 
+_BOOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
 
 class Clock(Protocol):
     """Something that knows what time it is."""
@@ -51,9 +53,22 @@ def monotonic() -> float:
     return time.perf_counter()
 
 
+def awake_or_not() -> float:
+    """Return a reading like `monotonic` that also grows while the machine is suspended, where the system has one.
+
+    For promises to other machines, whose clocks went on.
+    """
+    return time.clock_gettime(_BOOT) if _BOOT is not None else time.monotonic()
+
+
 def to_rfc3339(seconds: float) -> str:
     """Write a time as Kubernetes does: UTC, whole seconds, `Z`."""
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def to_micro_time(seconds: float) -> str:
+    """Write a time as Kubernetes does where it wants microseconds (MicroTime)."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def from_rfc3339(text: str) -> float:

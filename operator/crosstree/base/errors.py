@@ -10,6 +10,7 @@
         ├── Conflict           409 on a fenced write: somebody else wrote first; read again, decide again
         ├── Expired            410: a watch or a list must start over
         ├── Refused            400, 403, 422: repeating it as it is will not help
+        ├── NotLeading         not sent: another process may act by now
         ├── Throttled          429: wait `retry_after`
         └── Unavailable        5xx, time-outs, broken connections
 
@@ -71,6 +72,10 @@ class Expired(ApiError):
 
 class Refused(ApiError):
     """Admission, quota, rights or validation said no."""
+
+
+class NotLeading(ApiError):
+    """A write was not sent, or the process ended, because this process may not act any more."""
 
 
 class Throttled(ApiError):

@@ -20,6 +20,10 @@ def run(
     log_format: Annotated[str | None, typer.Option(help="console or json.")] = None,
     log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = None,
     workers: Annotated[int | None, typer.Option(help="Objects reconciled at once.")] = None,
+    leader_elect: Annotated[
+        bool | None,
+        typer.Option("--leader-elect/--no-leader-elect", help="Be one of several replicas; one acts."),
+    ] = None,
 ) -> None:
     """Run the operator here. What is not said by an option comes from CROSSTREE_ variables, then defaults."""
     from crosstree.app import run as operate
@@ -31,6 +35,7 @@ def run(
         "log_format": log_format,
         "log_level": log_level.upper() if log_level else None,
         "workers": workers,
+        "leader_election": leader_elect,
     }
     if listen is not None:
         host, _, port = listen.rpartition(":")

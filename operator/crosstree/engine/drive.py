@@ -93,17 +93,23 @@ class Workers(Generic[K]):
         """Begin to work, `count` keys at once."""
         self._tasks += [asyncio.create_task(self._work(), name=f"worker-{i}") for i in range(count)]
 
-    async def stop(self, grace: float) -> None:
-        """Take no further key, let the reconciles under way finish for `grace` seconds, then cancel them."""
+    async def stop(self, grace: float) -> bool:
+        """Take no further key, let the reconciles under way finish for `grace` seconds, then cancel them.
+
+        Returns:
+            Whether none had to be cancelled.
+        """
         self._stopping = True
         for task in self._tasks:
             if task not in self._working:
                 task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
+        cut = bool(self._working)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        return not cut
 
     async def _work(self) -> None:
         me = asyncio.current_task()

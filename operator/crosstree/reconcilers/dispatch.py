@@ -25,15 +25,22 @@ _PLURALS = {resource.kind: resource.plural for resource in OURS}
 
 
 class Listener:
-    """Turns changes into keys to reconcile and steps to take."""
+    """Turns changes into keys to reconcile and steps to take.
 
-    def __init__(self, queue: WorkQueue[Key], waker: Waker) -> None:
+    Attributes:
+        marking: Whether somebody works on the queue. As long as nobody does, marks are dropped, for the queue of
+            a replica that waits for months would never end; who begins to work has everything looked at.
+    """
+
+    def __init__(self, queue: WorkQueue[Key], waker: Waker, *, marking: bool = True) -> None:
+        self.marking = marking
         self._queue = queue
         self._waker = waker
 
     def mark(self, kind: Kind, key: str) -> None:
         """Have an object looked at."""
-        self._queue.add((kind, key))
+        if self.marking:
+            self._queue.add((kind, key))
 
     def wake(self) -> None:
         """Have a scheduling step taken."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from crosstree.adapters.feeds import Feeds
 from crosstree.adapters.livecluster import LiveCluster
@@ -13,17 +14,26 @@ from crosstree.telemetry.metrics import Metrics
 class Gauges:
     """Counts jobs and accelerators as they are now."""
 
-    def __init__(self, live: LiveCluster, inventories: Inventories, feeds: Feeds, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        live: LiveCluster,
+        inventories: Inventories,
+        feeds: Feeds,
+        metrics: Metrics,
+        leads: Callable[[], bool],
+    ) -> None:
         self._live = live
         self._inventories = inventories
         self._feeds = feeds
         self._metrics = metrics
+        self._leads = leads
 
     def render(self) -> bytes:
         """Count, and return all metrics in the text format of Prometheus."""
         self._jobs()
         if self._live.synced:
             self._accelerators()
+        self._metrics.leading(leads=self._leads())
         self._metrics.synced(all_filled=self._live.synced)
         self._metrics.watches_restarted(self._feeds.restarts)
         return self._metrics.render()

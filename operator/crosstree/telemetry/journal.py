@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 
-from crosstree.base.errors import Conflict, CrosstreeError
+from crosstree.base.errors import Conflict, CrosstreeError, NotLeading
 from crosstree.core.plan import Place, Plan, Wait, WaitReason
 from crosstree.telemetry.logs import say
 from crosstree.telemetry.metrics import Metrics
@@ -51,10 +51,11 @@ class Journal:
     def reconcile_failed(self, kind: str, key: str, error: Exception, *, count: int, delay: float) -> None:
         """Write down that a look at an object failed: the first of several in a row, all of them counted.
 
-        A lost race is no failure: somebody wrote first, and the next look reads afresh.
+        A lost race is no failure: somebody wrote first, and the next look reads afresh. Nor is a write that a
+        process did not send because its time to lead was over; it says so once, for all of them.
         """
         self._metrics.reconcile_failed(kind)
-        if count > 1 or isinstance(error, Conflict):
+        if count > 1 or isinstance(error, Conflict | NotLeading):
             return
         ours = isinstance(error, CrosstreeError)
         say(

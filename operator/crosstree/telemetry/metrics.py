@@ -115,6 +115,12 @@ class Metrics:
             "1 once every cache is filled, else 0. Staying 0: the log names the resource that can't be listed.",
             registry=registry,
         )
+        self._leader = Gauge(
+            "crosstree_leader",
+            "1 on the replica that acts, else 0. A sum other than 1 for long: the log says who holds the lease. "
+            "Replicas count the same jobs: multiply by this, or take the maximum.",
+            registry=registry,
+        )
 
     def jobs(self, phases: Mapping[str, int], waiting: Mapping[str, int]) -> None:
         """Set the number of jobs per phase and of waiting jobs per reason; what is not named is gone."""
@@ -161,6 +167,10 @@ class Metrics:
     def synced(self, *, all_filled: bool) -> None:
         """Tell whether every cache is filled."""
         self._sync.set(int(all_filled))
+
+    def leading(self, *, leads: bool) -> None:
+        """Tell whether this replica acts."""
+        self._leader.set(int(leads))
 
     def render(self) -> bytes:
         """Return all metrics in the text format of Prometheus."""
