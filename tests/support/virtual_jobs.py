@@ -118,6 +118,9 @@ class VirtualJobs:
 
     # ---- Writer
 
+    async def pods_now(self, namespace: str, job_name: str, job_uid: str) -> frozenset[str]:
+        return frozenset(name for name, pod in self.pods.items() if pod.fact.job_uid == job_uid)
+
     async def create_pod(self, namespace: str, body: bytes) -> None:
         with_kill = self._begin()
         pod = json.loads(body)

@@ -82,7 +82,11 @@ class Facts(Protocol):
 
 
 class Writer(Protocol):
-    """Writes to the API server; every method raises `base.errors.ApiError`."""
+    """Writes to the API server, and asks it past every cache; every method raises `base.errors.ApiError`."""
+
+    async def pods_now(self, namespace: str, job_name: str, job_uid: str) -> frozenset[str]:
+        """Return the names of the pods of this very job that exist now, whatever the watch has shown."""
+        ...
 
     async def create_pod(self, namespace: str, body: bytes) -> object:
         """Create a pod."""

@@ -9,6 +9,7 @@ import pytest
 
 from crosstree.base.errors import AlreadyExists, Conflict, Refused, Unavailable
 from crosstree.core.cluster import Binding
+from crosstree.core.pods import PodFact
 from crosstree.core.snapshot import NodeState
 from crosstree.reconcilers.trainingjob import TrainingJobReconciler
 from crosstree.reconcilers.trainingjob.expectations import TAKEN_AFTER
@@ -268,3 +269,33 @@ async def test_a_service_deleted_behind_our_back_is_made_again() -> None:
     world.now += 10
     await TrainingJobReconciler(world, world).reconcile(KEY, world.now)
     assert world.services == 1
+
+
+class Blind(VirtualJobs):
+    """A world whose watch shows no pod at all for a while."""
+
+    sees_from = T0 + 25
+
+    def pods_of(self, namespace: str, job_name: str) -> tuple[PodFact, ...]:
+        return super().pods_of(namespace, job_name) if self.now >= self.sees_from else ()
+
+
+async def test_pods_that_the_watch_does_not_show_for_long_are_not_made_again_nor_given_up() -> None:
+    world = Blind(a_job(created=T0 - 5), behaviour=lambda attempt, index: LONG)
+    await world.run(20)
+    pods = {pod.fact.uid for pod in world.pods.values()}
+    assert (world.phases, len(pods)) == (["Starting"], world.job.gang.workers)
+    await world.run(15)
+    assert (status(world)["phase"], status(world)["attempt"]) == ("Running", 1)
+    assert ({pod.fact.uid for pod in world.pods.values()}, world.violations) == (pods, [])
+
+
+async def test_places_are_not_given_up_while_pods_live_that_the_watch_does_not_show() -> None:
+    world = Blind(a_job(created=T0 - 5), behaviour=lambda attempt, index: LONG)
+    await world.run(3)
+    world.update(suspend=True)
+    await world.run(15)
+    assert world.pods
+    assert world.job.progress.placement is not None
+    await world.run(20)
+    assert (status(world)["phase"], world.pods, world.job.progress.placement) == ("Suspended", {}, None)

@@ -57,6 +57,14 @@ class Expectations:
             coming[name] = min(until, now + SEEN_WITHIN)
         return any(until > now for until in coming.values())
 
+    def overdue(self, key: str) -> frozenset[str]:
+        """Return the pods that should have been seen by now and were not, once `pending` says that time is up."""
+        return frozenset(self._coming.get(key, ()))
+
+    def extend(self, key: str, names: Iterable[str], now: float) -> None:
+        """Wait on for these pods, which are there as the API server says; the others count as never made."""
+        self._coming[key] = dict.fromkeys(names, now + SEEN_WITHIN)
+
     def taken(self, key: str, name: str, now: float) -> bool:
         """Take note that a name is in use already; tell whether it has been for so long that it can't be ours."""
         return now - self._in_use.setdefault(key, {}).setdefault(name, now) >= TAKEN_AFTER

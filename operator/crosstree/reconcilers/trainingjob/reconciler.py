@@ -43,6 +43,9 @@ PACE_PER_WORKER = 0.0002
 """Seconds between two looks at a gang that has its place, and per worker where that is more: every pod changes
 several times while a gang starts, and a look at all of them costs some microseconds for each."""
 
+LAGGING = 1.0
+"""Seconds until a watch is looked at again that does not show pods which exist."""
+
 STEPS = 8
 """Moves carried out in one look; the longest chain of a healthy job has four."""
 
@@ -79,6 +82,11 @@ class TrainingJobReconciler:
         facts = self._look(job, now)
         if self._expectations.pending(key, facts.own, now):
             return Again(SOON * 5)
+        if overdue := self._expectations.overdue(key):
+            there = overdue & await self._pods_now(job)
+            self._expectations.extend(key, there, now)
+            if there:
+                return Again(SOON * 5)
         for _ in range(STEPS):
             step = await self._take(facts, next_move(facts))
             if not isinstance(step, JobFacts):
@@ -117,6 +125,17 @@ class TrainingJobReconciler:
         )
         return replace(facts, grace=cluster.grace) if isinstance(cluster, Cluster) else facts
 
+    async def _pods_now(self, job: Job) -> frozenset[str]:
+        """Return the pods that a job really has; asked only where pods we don't see are about to count as gone.
+
+        If it has some, the watch lags and nothing follows from it: giving up their places while they live would
+        put another gang on top of them.
+
+        Raises:
+            ApiError: the API server did not say; nothing follows from that either.
+        """
+        return await self._writer.pods_now(job.namespace, job.name, job.uid)
+
     async def _take(self, facts: JobFacts, move: Move) -> Outcome | JobFacts:
         """Carry out one move; return facts where another move may follow at once."""
         match move:
@@ -136,6 +155,8 @@ class TrainingJobReconciler:
             case Recover() | Suspend() | Withdraw() | Finish() | Reopen():
                 return await self._recorder.write(facts, move)
             case Release():
+                if await self._pods_now(facts.job):
+                    return Again(LAGGING)
                 self._expectations.settle(facts.job.key)
                 return replace(await self._recorder.write(facts, move), nodes=())
             case Sweep():
