@@ -14,6 +14,8 @@ from tools import reference
 
 ROOT = Path(__file__).resolve().parent.parent
 CRDS = Path("crds")
+CHART_CRDS = Path("charts/crosstree/files/crds")
+"""Beside the chart's templates, which read them; not its crds/, which Helm would install and never upgrade."""
 REFERENCE = Path("docs/reference")
 
 
@@ -27,7 +29,11 @@ class Page:
 
 def pages() -> list[Page]:
     """List every generated file."""
-    definitions = [Page(CRDS / name, lambda crd=crd: crds.render(crd)) for name, crd in crds.crds().items()]  # type: ignore[misc]
+    definitions = [
+        Page(folder / name, lambda crd=crd: crds.render(crd))  # type: ignore[misc]
+        for folder in (CRDS, CHART_CRDS)
+        for name, crd in crds.crds().items()
+    ]
     return [
         *definitions,
         *(Page(REFERENCE / name, make) for name, make in reference.PAGES.items()),
@@ -37,5 +43,9 @@ def pages() -> list[Page]:
 def strays() -> list[str]:
     """List files in generated folders that nothing makes, for example the CRD of a kind that is gone."""
     known = {page.path for page in pages()}
-    found = [path.relative_to(ROOT) for folder in (CRDS, REFERENCE) for path in (ROOT / folder).glob("*")]
+    found = [
+        path.relative_to(ROOT)
+        for folder in (CRDS, CHART_CRDS, REFERENCE)
+        for path in (ROOT / folder).glob("*")
+    ]
     return sorted(str(path) for path in found if path not in known)
