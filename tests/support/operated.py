@@ -149,17 +149,29 @@ class Operated:
 
 
 @contextmanager
-def installed(*groups: Json) -> Iterator[Operated]:
-    """Start a local cluster with these groups of nodes and install our kinds; no operator runs yet."""
+def bare(*groups: Json, **options: Any) -> Iterator[Operated]:
+    """Start a local cluster with these groups of nodes, which does not know our kinds yet.
+
+    Args:
+        groups: Of nodes.
+        options: Handed to `localcluster.Cluster`.
+    """
     if given() is not None:
         pytest.skip("breaks its cluster: runs on a local one only")
     fleet = Fleet.parse({"groups": list(groups)})
-    with localcluster.Cluster(fleet=fleet, audit=True) as local:
+    with localcluster.Cluster(fleet=fleet, audit=True, **options) as local:
         kubectl = Kubectl(local.bin / "kubectl", local.kubeconfig)
-        kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-        kubectl("wait", "--for=condition=Established", "-f", str(ROOT / "crds"), "--timeout=30s")
         with PodRecord(local) as record:
             yield Operated(local, kubectl, record)
+
+
+@contextmanager
+def installed(*groups: Json, **options: Any) -> Iterator[Operated]:
+    """The same with our kinds; no operator runs yet."""
+    with bare(*groups, **options) as world:
+        world.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+        world.kubectl("wait", "--for=condition=Established", "-f", str(ROOT / "crds"), "--timeout=30s")
+        yield world
 
 
 @contextmanager
