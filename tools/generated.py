@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crosstree.api.v1alpha1 import crds
-from tools import reference
+from tools import chart_values, reference
 
 ROOT = Path(__file__).resolve().parent.parent
 CRDS = Path("crds")
@@ -37,6 +37,7 @@ def pages() -> list[Page]:
     return [
         *definitions,
         *(Page(REFERENCE / name, make) for name, make in reference.PAGES.items()),
+        Page(REFERENCE / "values.md", chart_values.page),
     ]
 
 

@@ -84,8 +84,12 @@ def test_the_objects_are_those_that_were_reviewed(offline: Helm, name: str, valu
         ({"labels": {"a": 1}}, ["/labels/a", "got number, want string"]),
         ({"serviceMonitor.enabled": True, "service.enabled": False}, ["Set service.enabled: true"]),
         (
-            {"leaderElection": {"leaseSeconds": 5, "renewDeadline": 5}},
-            ["leaderElection.renewDeadline is 5", "leaseSeconds is 5"],
+            {"leaderElection": {"leaseSeconds": 8, "renewDeadline": 7}},
+            ["leaderElection.renewDeadline is 7", "leaseSeconds 8", "lower renewDeadline"],
+        ),
+        (
+            {"leaderElection.retrySeconds": 5},
+            ["leaderElection.retrySeconds is 5", "renewDeadline 7", "Lower retrySeconds"],
         ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

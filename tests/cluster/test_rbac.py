@@ -130,8 +130,10 @@ def chart_roles(world: Operated) -> list[Json]:
 
 def test_the_operator_is_refused_nothing_and_has_no_right_to_spare(world: Operated, tmp_path: Path) -> None:
     with operator(world, tmp_path):
-        a_whole_life(world)
-    assert refusals(world.local) == []
+        try:
+            a_whole_life(world)
+        finally:  # a right that lacks is the reason why something did not happen
+            assert refusals(world.local) == []
     rights = granted(chart_roles(world)) - ASKED_BY_ADMISSION
     found = used(world.local)
     idle = [f"{one.role}: {one.verb} {one.resource}.{one.group}" for one in sorted(rights - found)]
