@@ -21,12 +21,7 @@ from tests.support.waiting import eventually
 
 Json = dict[str, Any]
 ENFORCED = "OwnerReferencesPermissionEnforcement"
-ELECTION = {
-    "CROSSTREE_LEADER_ELECTION": "true",
-    "CROSSTREE_LEASE_NAME": "crosstree",
-    "POD_NAME": "crosstree-0",
-    "POD_NAMESPACE": NAMESPACE,
-}
+ELECTION = {"leader_election": "true", "lease_namespace": NAMESPACE, "identity": "crosstree-0"}
 ASKED_BY_ADMISSION = {
     Right("ClusterRole crosstree", "crosstree.dev", f"{plural}/finalizers", "update")
     for plural in ("aiclusters", "trainingjobs")
@@ -73,7 +68,7 @@ def account(
 
 def operator(world: Operated, folder: Path) -> OperatorProcess:
     """The operator with the rights of its ServiceAccount and no others."""
-    return OperatorProcess(login(world.local, world.kubectl, folder), folder, ELECTION)
+    return OperatorProcess(login(world.local, world.kubectl, folder), folder, **ELECTION)
 
 
 def pools(world: Operated) -> list[Json]:

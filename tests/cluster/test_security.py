@@ -60,8 +60,7 @@ def both(operator_folder: Path) -> Iterator[tuple[Operated, OperatorProcess]]:
     with installed(h100(NODES)) as world:
         world.kubectl.apply(a_cluster())
         world.kubectl("create", "namespace", STRANGER)
-        debug = {"CROSSTREE_LOG_LEVEL": "DEBUG"}
-        with OperatorProcess(world.local.kubeconfig, operator_folder, debug) as operator:
+        with OperatorProcess(world.local.kubeconfig, operator_folder, log_level="DEBUG") as operator:
             yield world, operator
 
 
