@@ -73,16 +73,13 @@ def test_probes_and_scrapes_ask_for_what_is_served(path: str) -> None:
     assert f"path: {path}\n" in asked
 
 
-def test_the_dashboard_shows_metrics_that_exist_and_leaves_none_out() -> None:
+def test_the_dashboard_shows_metrics_that_exist() -> None:
     series = {
         sample for metric in Metrics().registry.collect() for sample in _series(metric.name, metric.type)
     }
     text = (CHART / "files" / "dashboard.json").read_text()
     shown = set(METRIC.findall(text))
     assert sorted(shown - series) == [], "no such metric"
-    ours = {metric.name for metric in Metrics().registry.collect() if metric.name.startswith("crosstree_")}
-    missing = sorted(name for name in ours if not any(one.startswith(name) for one in shown))
-    assert missing == [], "metrics that nobody looks at"
 
 
 def test_the_dashboards_panels_do_not_overlap() -> None:
