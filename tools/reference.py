@@ -14,6 +14,7 @@ from crosstree import settings
 from crosstree.api.v1alpha1 import crds
 from crosstree.catalog import load as catalog
 from crosstree.cli import main as cli
+from crosstree.core.health import Action
 from crosstree.core.lifecycle.moves import Cause
 from crosstree.core.plan import WaitReason
 from crosstree.telemetry.metrics import Metrics
@@ -189,11 +190,41 @@ def accelerators() -> str:
             " [add an accelerator](../how-to/add-an-accelerator.md). None of these facts has been measured by this"
             " project: each row names where it was read.\n",
             _table(("Model", "Title", "Vendor", "Resources", "Per node", "Wiring in a node", "Source"), rows),
-            "## Node conditions that mean a fault\n",
+            "What is done about node conditions and other signals of trouble is in [health](health.md).\n",
+        ]
+    )
+
+
+def health() -> str:
+    """Every signal of trouble that is known, and what is done about it."""
+    rows = sorted(
+        (
+            (one.producer, one.rule.condition, one.rule.reason, one.rule.status, one.rule.action.value)
+            for one in catalog.load().health
+        ),
+    )
+    sources = dict.fromkeys((one.producer, one.source) for one in catalog.load().health)
+    return "\n".join(
+        [
+            NOTE,
+            "# Health\n",
+            "What is done about a signal unless `spec.health.rules` of the AICluster or AcceleratorPool says otherwise;"
+            " how it is done: [health signals](../how-to/health-signals.md). A condition that is not here is not"
+            " looked at. A row with a reason goes before one without.\n",
             _table(
-                ("Condition", "Faulty when", "Set by", "Vendor"),
-                [(f"`{r.type}`", r.faulty, r.producer, r.vendor or "any") for r in known.health],
+                ("Signal", "Trouble when", "Reason", "Action", "Set by"),
+                [
+                    (f"`{name}`", status, f"`{reason}`" if reason else "any", f"`{action}`", producer)
+                    for producer, name, reason, status, action in rows
+                ],
             ),
+            "## Actions\n",
+            _table(
+                ("Action", "Meaning"),
+                _members(Action),
+            ),
+            "## Where this was read\n",
+            _table(("Producer", "Source"), sorted(sources)),
         ]
     )
 
@@ -275,6 +306,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": command_line,
     "reasons.md": reasons,
     "catalog.md": accelerators,
+    "health.md": health,
     "metrics.md": metrics,
     "settings.md": process_settings,
 }

@@ -12,6 +12,7 @@ import pytest
 
 from crosstree.adapters import wire
 from crosstree.adapters.client import Api
+from crosstree.adapters.nodehealth import NodeHealths
 from crosstree.adapters.nodes import NodeSink
 from crosstree.adapters.pods import PodSink
 from crosstree.adapters.watch import Watcher
@@ -45,7 +46,7 @@ class Picture:
     def __init__(self, api: Api) -> None:
         self.columns = Columns(lambda resource: "/" in resource)
         self.pods = PodSink(self.columns, lambda _: None)
-        nodes = NodeSink(self.columns, (), lambda _: None)
+        nodes = NodeSink(NodeHealths(self.columns, (), lambda _: None, lambda: 0.0))
         self.watchers: list[Watcher[Any]] = [
             Watcher(api, "/api/v1/nodes", wire.Node, nodes, page=7),
             Watcher(api, "/api/v1/pods", wire.Pod, self.pods, page=7),

@@ -11,6 +11,7 @@ from crosstree.core.cluster import Cluster, DeclaredProfile, PoolObject, Preset
 from crosstree.core.columns import Columns
 from crosstree.core.discovery import Identify, Layout, NodeFacts, discover
 from crosstree.core.fabrics import FabricPreset
+from crosstree.core.health import AS_ITS_CLUSTER, HealthPolicy
 
 
 class Accelerators(Protocol):
@@ -75,6 +76,24 @@ class Layouts:
         self._drawn = self._columns.layout
         self._stale = False
         return self._current
+
+    def policies(self) -> Mapping[str, HealthPolicy]:
+        """Return how signals of each node of a pool are taken, by name; of several pools the first in order of name.
+
+        O(nodes); the answer changes only together with `current`.
+        """
+        found: dict[str, HealthPolicy] = {}
+        for layout in self._current.values():
+            cluster = self._store.clusters.get(layout.cluster)
+            if cluster is None:
+                continue
+            found |= dict.fromkeys(layout.names, cluster.health)
+            for pool in reversed(layout.pools):
+                known = self._store.pools.get(pool.name)
+                if known is not None and known.health != AS_ITS_CLUSTER:
+                    policy = known.health.over(cluster.health)
+                    found |= {layout.names[row]: policy for row in pool.nodes}
+        return found
 
     def _discover(self) -> Iterable[Layout]:
         known = self._columns.facts

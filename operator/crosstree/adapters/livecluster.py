@@ -13,7 +13,8 @@ from typing import Protocol
 
 from crosstree.adapters.holds import Holds
 from crosstree.adapters.layouts import Accelerators, Layouts
-from crosstree.adapters.nodes import FaultRule, NodeSink
+from crosstree.adapters.nodehealth import NodeHealths
+from crosstree.adapters.nodes import NodeSink
 from crosstree.adapters.pods import JobKey, PodSink
 from crosstree.adapters.promises import Promises
 from crosstree.adapters.resources import Kind
@@ -27,11 +28,13 @@ from crosstree.core.columns import Columns
 from crosstree.core.cutter import Cutter
 from crosstree.core.discovery import Layout
 from crosstree.core.fabrics import FabricPreset
+from crosstree.core.health import HealthRule
 from crosstree.core.job import Job
 from crosstree.core.oddities import Oddity
 from crosstree.core.plan import Decision, Place, Plan, Wait
 from crosstree.core.pods import NodeHealth, PodFact
-from crosstree.core.snapshot import NodeState, Snapshot
+from crosstree.core.snapshot import Snapshot
+from crosstree.core.troubles import Troubles, collect
 
 
 class Listener(Protocol):
@@ -54,8 +57,8 @@ class Catalog(Accelerators, Protocol):
     """The catalog with its health rules."""
 
     @property
-    def health(self) -> Sequence[FaultRule]:
-        """Node conditions that mean a fault."""
+    def health_rules(self) -> Sequence[HealthRule]:
+        """What is done about signals of nodes."""
         ...
 
 
@@ -66,12 +69,13 @@ class LiveCluster:
         catalog: Accelerators and health rules.
         fabrics: Labels of each fabric preset.
         translate: Reads our raw objects.
-        clock: Time, for how long a gang keeps away from a node that failed it.
+        clock: Time, for how long a gang keeps away from a node that failed it, and a signal has been gone.
         listener: Told what changed.
 
     Attributes:
         store: Our own objects; feed it with `put` and `drop`.
         columns: Nodes and pods as numbers.
+        healths: Verdicts on nodes; reports about them that are no Node objects go there.
         node_sink: Where the watch of nodes goes.
         pod_sink: Where the watch of pods goes.
         service_sink: Where the watch of our jobs' Services goes.
@@ -89,7 +93,8 @@ class LiveCluster:
         self._listener = listener
         self.columns = Columns(self._is_accelerator)
         self.store = ObjectStore(translate, self._stored)
-        self.node_sink = NodeSink(self.columns, catalog.health, self._node_changed)
+        self.healths = NodeHealths(self.columns, catalog.health_rules, self._node_changed, clock.now)
+        self.node_sink = NodeSink(self.healths)
         self.pod_sink = PodSink(self.columns, self._job_pods_changed, listener.wake_lazily)
         self.service_sink = ServiceSink(lambda job: self._mark_job(f"{job[0]}/{job[1]}"))
         self._layouts = Layouts(self.columns, self.store, catalog, fabrics)
@@ -105,11 +110,15 @@ class LiveCluster:
     def view(self) -> Sequence[Snapshot]:
         """Return one snapshot per AICluster, in order of name; the same objects as long as nothing changed."""
         self._waiting.settle()
+        self.healths.settle()
         now = self._clock.now()
+        layouts = self._layouts.current()
+        self.healths.govern(layouts, self._layouts.policies)
+        troubled = self.healths.news()
         views = []
-        for name, layout in self._layouts.current().items():
+        for name, layout in layouts.items():
             snapshot, fresh = self._cutter.cut(layout, self._waiting.of(name, now))
-            if fresh:
+            if fresh or troubled:
                 self._listener.mark(Kind.CLUSTER, name)
                 for pool in snapshot.pools:
                     self._listener.mark(Kind.POOL, pool.name)
@@ -147,9 +156,13 @@ class LiveCluster:
         # A pod that has just taken its place would else be counted beside the place that was held for it.
         self._waiting.settle()
         return tuple(
-            self._health(name, placement.resource)
+            self.healths.of(name, placement.resource)
             for name in dict.fromkeys(one.name for one in placement.nodes)
         )
+
+    def troubles_of(self, snapshot: Snapshot, pool: str | None = None) -> Troubles:
+        """Return what the nodes of an AICluster report, or those of one of its pools."""
+        return collect({name: self.healths.faults_of(name) for name in snapshot.reporting(pool)})
 
     def served(self, job: Job) -> bool:
         """Tell whether the job has its Service."""
@@ -211,15 +224,6 @@ class LiveCluster:
 
     def _is_accelerator(self, resource: str) -> bool:
         return self._layouts.is_accelerator(resource)
-
-    def _health(self, name: str, resource: str) -> NodeHealth:
-        columns = self.columns
-        row = columns.row.get(name)
-        if row is None or not columns.exists[row]:
-            return NodeHealth(name, False, NodeState.NOT_READY, 0.0)
-        allocatable, used = columns.amount(name, resource)
-        state, since = NodeState(int(columns.state[row])), float(columns.since[row])
-        return NodeHealth(name, True, state, since, max(used - allocatable, 0))
 
     def _stored(self, kind: Kind, key: str, before: Domain | None, after: Domain | None) -> None:
         """Pass on what a change of one of our objects means for others."""

@@ -46,6 +46,7 @@ def of(pod: wire.Pod) -> PodFact:
     labels = meta.labels or wire.PodLabels()
     conditions = {one.type: one for one in _decode(_conditions, status.conditions)}
     containers = _decode(_containers, status.container_statuses)
+    devices = _devices(containers)
     phase = PodPhase(status.phase) if status.phase in _PHASES else PodPhase.UNKNOWN
     created = _time(meta.creation_timestamp)
     stuck, since = _stuck(
@@ -66,14 +67,35 @@ def of(pod: wire.Pod) -> PodFact:
         exit=_exit(containers),
         stuck=stuck,
         stuck_since=(since or created) if stuck else 0.0,
-        unhealthy_device=any(
-            device.health == "Unhealthy"
-            for container in containers
-            for allocated in container.allocated_resources_status or ()
-            for device in allocated.resources or ()
-        ),
+        # Believed when it says Unhealthy, never when it says Healthy: see `_devices`.
+        unhealthy_device=any(device.health == "Unhealthy" for device in devices),
+        devices=_names(meta.annotations, devices),
         created=created,
     )
+
+
+def _devices(containers: Sequence[wire.ContainerStatus]) -> list[wire.DeviceHealth]:
+    """List the allocated devices with the health the kubelet last heard of.
+
+    The kubelet writes it when the plugin says that a device changed, within milliseconds, and allocatable with its
+    next node status, seconds later: where the two differ on a live plugin, this one is newer, both ways. Once the
+    plugin is dead nobody corrects it: allocatable falls to 0 and this goes on saying Healthy. So Unhealthy counts,
+    and has the grace period to be taken back; Healthy proves nothing, and missing devices are told by allocatable.
+    Source: kubelet, pkg/kubelet/cm/devicemanager.
+    """
+    return [
+        device
+        for container in containers
+        for allocated in container.allocated_resources_status or ()
+        for device in allocated.resources or ()
+    ]
+
+
+def _names(annotations: wire.PodAnnotations | None, devices: Sequence[wire.DeviceHealth]) -> frozenset[str]:
+    """Name the devices a pod holds. A plugin that renumbers them for the kubelet tells the real ones itself."""
+    real = annotations.ascend_real if annotations else ""
+    told = real.split(",") if real else [device.resource_id for device in devices]
+    return frozenset(name.strip() for name in told if name.strip())
 
 
 _PHASES = frozenset(phase.value for phase in PodPhase)

@@ -49,6 +49,12 @@ class PodLabels(msgspec.Struct, gc=False):
     attempt: str = msgspec.field(default="", name=names.LABEL_ATTEMPT)
 
 
+class PodAnnotations(msgspec.Struct, gc=False):
+    """Annotations by which a device plugin says which devices a pod got."""
+
+    ascend_real: str = msgspec.field(default="", name="huawei.com/AscendReal")
+
+
 class PodMeta(Wire):
     """Metadata of a pod."""
 
@@ -57,6 +63,7 @@ class PodMeta(Wire):
     uid: str = ""
     resource_version: str = ""
     labels: PodLabels | None = None
+    annotations: PodAnnotations | None = None
     owner_references: msgspec.Raw = msgspec.Raw()
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
@@ -127,6 +134,7 @@ class ContainerState(Wire):
 class DeviceHealth(Wire):
     """Health of one allocated device (KEP-4680)."""
 
+    resource_id: str = msgspec.field(default="", name="resourceID")
     health: str = ""
 
 

@@ -25,7 +25,8 @@ fallback last. Fields of a row:
     source            where the facts come from
     estimated         true: some fact could not be checked against the vendor's own text
 
-`data/_health.yaml` lists node conditions that mean a fault, `data/_fabrics.yaml` the labels of known fabrics.
+`data/_health.yaml` lists signals of producers and what is done about each, `data/_fabrics.yaml` the labels of
+known fabrics.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from collections.abc import Mapping
 from importlib import resources
 
 from crosstree.base.errors import SpecError
-from crosstree.catalog import read
+from crosstree.catalog import read, signals
 from crosstree.catalog.lookup import Catalog
 from crosstree.catalog.rows import ConditionRule, Row
 from crosstree.core.cluster import Preset
@@ -68,7 +69,7 @@ def load() -> Catalog:
             if other != name:
                 raise SpecError(f"{name}: id {row.profile.id!r} is in {other} too; give each row its own.")
             rows.append(row)
-    return Catalog(rows, read.health(_HEALTH, files[_HEALTH]))
+    return Catalog(rows, signals.health(_HEALTH, files[_HEALTH]))
 
 
 def load_fabrics() -> Mapping[Preset, FabricPreset]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from crosstree.catalog.rows import ConditionRule, Resources, Row, normalise
 from crosstree.core.accelerator import Profile
 from crosstree.core.cluster import DeclaredProfile
+from crosstree.core.health import HealthRule
 
 _MEMO = 8192
 """Answers remembered. A fleet has some dozens; the bound only guards against labels that change for ever."""
@@ -40,6 +41,11 @@ class Catalog:
         """Every node label that any row reads or names."""
         self._questions: dict[str, _Question] = {}
         self._answers: dict[tuple[str, tuple[str | None, ...]], Profile | None] = {}
+
+    @property
+    def health_rules(self) -> tuple[HealthRule, ...]:
+        """What is done about each known signal; a rule for one reason comes before that for any."""
+        return tuple(one.rule for one in self.health)
 
     def profile(self, id: str) -> Profile | None:
         """Return a profile by its id, or None."""

@@ -13,7 +13,7 @@ from typing import TypeVar
 import yaml
 
 from crosstree.base.errors import SpecError
-from crosstree.catalog.rows import Clause, ConditionRule, Resources, Row
+from crosstree.catalog.rows import Clause, Resources, Row
 from crosstree.core.accelerator import Cross, IntraNode, Profile, Rule
 from crosstree.core.cluster import Preset
 from crosstree.core.fabrics import FabricPreset
@@ -232,28 +232,6 @@ def _regex(fields: Fields, name: str, text: str) -> re.Pattern[str]:
         return re.compile(text)
     except re.error as error:
         raise fields.wrong(name, text, f"that is no regular expression: {error}.") from error
-
-
-def health(file: str, text: str) -> tuple[ConditionRule, ...]:
-    """Read the node conditions that mean a broken device: by producer, each with its polarity."""
-    head = Fields(document(file, text), file, ("producers",))
-    done: list[ConditionRule] = []
-    for number, raw in enumerate(head.items("producers"), start=1):
-        known = ("producer", "vendor", "faulty", "types", "source")
-        fields = Fields(raw, f"{file}: producer {number}", known)
-        faulty, types = fields.text("faulty"), fields.texts("types")
-        if faulty not in ("True", "False"):
-            raise fields.wrong(
-                "faulty", faulty, "write 'True' or 'False', quoted: the status that means broken."
-            )
-        fields.text("source")
-        done += [
-            ConditionRule(kind, faulty, fields.text("producer"), fields.text("vendor", "")) for kind in types
-        ]
-    twice = sorted({rule.type for rule in done if sum(other.type == rule.type for other in done) > 1})
-    if twice:
-        raise head.wrong("types", twice, "each condition type has one meaning; keep one.")
-    return tuple(done)
 
 
 def fabrics(file: str, text: str) -> dict[Preset, FabricPreset]:

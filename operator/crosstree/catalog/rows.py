@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crosstree.core.accelerator import Profile
+from crosstree.core.health import HealthRule
 
 _LOOSE = str.maketrans("_ ", "--")
 
@@ -71,16 +72,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ConditionRule:
-    """A node condition by which some producer reports a broken accelerator or node.
+    """What is done about a signal, and who sends it.
 
     Attributes:
-        type: Condition type.
-        faulty: Status that means broken: `True` or `False`; polarity differs by producer.
-        producer: Who sets it, for messages.
+        rule: What the core gets to know: name, faulty status (polarity differs by producer), reason, action.
+        producer: Who sets it, for people.
         vendor: Vendor whose devices it speaks of; empty for the node as a whole.
+        source: Where this is written.
     """
 
-    type: str
-    faulty: str
+    rule: HealthRule
     producer: str
     vendor: str = ""
+    source: str = ""

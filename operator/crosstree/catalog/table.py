@@ -72,7 +72,7 @@ def _wiring(intra: IntraNode) -> str:
 
 def _health(catalog: Catalog) -> str:
     lines = [_line(("Condition", "Faulty when", "Set by")), _line(("---", "---", "---"))]
-    lines += [_line((f"`{rule.type}`", rule.faulty, rule.producer)) for rule in catalog.health]
+    lines += [_line((f"`{one.rule.condition}`", one.rule.status, one.producer)) for one in catalog.health]
     return "## Node conditions that mean a fault\n\n" + "\n".join(lines) + "\n"
 
 

@@ -11,35 +11,20 @@ that pools and fabrics are made from), `admission` (any label or taint), `genera
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from crosstree.core.arrays import Bool, Int8, Int32, Int64
+from crosstree.core.noderow import NodeRow
 from crosstree.core.shapes import EMPTY_GRAIN, Request, Shapes, Vocabulary, least_grain
 from crosstree.core.snapshot import NodeState
 from crosstree.core.workload import Taint
 
+__all__ = ["Columns", "NodeRow"]
+
 FIRST_ROWS = 64
 FIRST_COLUMNS = 8
 GRAINS = EMPTY_GRAIN + 1
-
-
-@dataclass(frozen=True, slots=True)
-class NodeRow:
-    """What is known of one node.
-
-    `allocatable` and `capacity` are in the units of `base.quantity`; `since` is when `state` began, seconds
-    since the epoch, 0 where nobody says.
-    """
-
-    name: str
-    labels: Mapping[str, str]
-    taints: tuple[Taint, ...] = ()
-    allocatable: Request = ()
-    capacity: Request = ()
-    state: NodeState = NodeState.USABLE
-    since: float = 0.0
 
 
 class Columns:
@@ -61,6 +46,8 @@ class Columns:
         used: Int64 (cap, R cap): requests of every pod counted on the row.
         state: Int8 (cap,) of `NodeState`.
         since: Float64 (cap,), when the state began.
+        signal: Int32 (cap,): worst trouble of each row's node, by index of `signals`; 0 for none.
+        signals: Names of all signals met.
         grain: Int8 (cap,), as `Snapshot.grain`.
         touched: Int64 (cap,): value of `admission` when the row's labels or taints last changed.
     """
@@ -78,6 +65,8 @@ class Columns:
         self.used: Int64 = np.zeros_like(self.allocatable)
         self.state: Int8 = np.zeros(FIRST_ROWS, np.int8)
         self.since = np.zeros(FIRST_ROWS, np.float64)
+        self.signal: Int32 = np.zeros(FIRST_ROWS, np.int32)
+        self.signals: dict[str, int] = {"": 0}
         self.grain: Int8 = np.full(FIRST_ROWS, EMPTY_GRAIN, np.int8)
         self.layout = 0
         self.admission = 0
@@ -119,10 +108,12 @@ class Columns:
             self._touch(row)
         if before is None or self._redraws(before, fact):
             self.layout += 1
-        if before is None or before.allocatable != fact.allocatable or before.capacity != fact.capacity:
+        if before is None or (before.offered, before.capacity) != (fact.offered, fact.capacity):
             self._fill(row, fact)
         self.state[row] = fact.state
         self.since[row] = fact.since
+        worst = fact.faults[0].signal if fact.faults else ""
+        self.signal[row] = self.signals.setdefault(worst, len(self.signals))
         return True
 
     def drop_node(self, name: str) -> bool:
@@ -136,6 +127,7 @@ class Columns:
         self.allocatable[row] = self.capacity[row] = 0
         self.state[row] = NodeState.USABLE
         self.since[row] = 0.0
+        self.signal[row] = 0
         self.generation += 1
         self.layout += 1
         self.allocation += 1
@@ -153,7 +145,7 @@ class Columns:
         for name, _ in (*fact.allocatable, *fact.capacity):
             self.words.learn(name)
         self._widen()
-        for table, amounts in ((self.allocatable, fact.allocatable), (self.capacity, fact.capacity)):
+        for table, amounts in ((self.allocatable, fact.offered), (self.capacity, fact.capacity)):
             table[row] = 0
             for name, amount in amounts:
                 table[row, self.words.column[name]] = amount
@@ -294,5 +286,6 @@ class Columns:
         self.exists = np.pad(self.exists, (0, grow))
         self.state = np.pad(self.state, (0, grow))
         self.since = np.pad(self.since, (0, grow))
+        self.signal = np.pad(self.signal, (0, grow))
         self.touched = np.pad(self.touched, (0, grow))
         self.grain = np.pad(self.grain, (0, grow), constant_values=EMPTY_GRAIN)

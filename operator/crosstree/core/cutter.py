@@ -102,7 +102,17 @@ class Cutter:
             gangs=gangs,
             masks=self._masks_of(layout, gangs, rows, last),
             capacity=capacity,
+            signal=self._signal(rows),
+            signals=tuple(columns.signals),
         )
+
+    def _signal(self, rows: Int32) -> Int32 | None:
+        """Return what the nodes report, where any of them reports trouble."""
+        found = self._columns.signal[rows]
+        if not found.any():
+            return None
+        found.flags.writeable = False
+        return found
 
     def _capacity(self, rows: Int32, allocatable: Int64) -> Int64 | None:
         """Return what the nodes have, where any of them has more than it offers."""
@@ -135,6 +145,7 @@ def _same(left: Snapshot, right: Snapshot) -> bool:
         and np.array_equal(left.grain, right.grain)
         and _equal(left.allocatable, right.allocatable)
         and _equal(left.capacity, right.capacity)
+        and _equal(left.signal, right.signal)
         and (
             left.masks is right.masks
             or (
@@ -145,7 +156,7 @@ def _same(left: Snapshot, right: Snapshot) -> bool:
     )
 
 
-def _equal(left: Int64 | None, right: Int64 | None) -> bool:
+def _equal(left: Int64 | Int32 | None, right: Int64 | Int32 | None) -> bool:
     if left is None or right is None:
         return left is right
     return left is right or np.array_equal(left, right)

@@ -18,7 +18,7 @@ from crosstree.core.placement.need import Limit, Need, Packed, Shortfall
 from crosstree.core.placement.pack import pack
 from crosstree.core.plan import WaitReason
 from crosstree.core.shapes import EMPTY_GRAIN
-from crosstree.core.snapshot import NodeState, Pool
+from crosstree.core.snapshot import NodeState, Pool, Snapshot
 from crosstree.core.workload import Gang
 
 
@@ -36,6 +36,10 @@ class NodeCounts:
     """Kept out by the job's own nodeSelector, affinity or missing tolerations."""
     avoided: int
     """Kept out because they failed this job a short while ago."""
+    reporting: int = 0
+    """Kept out because they report trouble, though running work may stay there."""
+    signals: tuple[str, ...] = ()
+    """What unhealthy and reporting nodes report, sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,8 @@ def _counts(gang: Gang, pool: Pool, trial: Trial, inside: Bool) -> NodeCounts:
     usable = healthy & open_now
     holding = trial.slots(gang, pool) > 0
 
+    ill = inside & np.isin(state, (NodeState.UNHEALTHY, NodeState.AVOIDED))
+
     def count(which: Bool) -> int:
         return int(np.count_nonzero(which))
 
@@ -143,4 +149,15 @@ def _counts(gang: Gang, pool: Pool, trial: Trial, inside: Bool) -> NodeCounts:
         unhealthy=count(inside & (state == NodeState.UNHEALTHY)),
         excluded=count(healthy & ~matching),
         avoided=count(healthy & matching & ~open_now),
+        reporting=count(inside & (state == NodeState.AVOIDED)),
+        signals=_signals(snapshot, pool, ill),
+    )
+
+
+def _signals(snapshot: Snapshot, pool: Pool, which: Bool) -> tuple[str, ...]:
+    """Return what these nodes of a pool report as their worst, each once."""
+    if snapshot.signal is None:
+        return ()
+    return tuple(
+        sorted(snapshot.signals[int(one)] for one in np.unique(snapshot.signal[pool.nodes[which]]) if one)
     )

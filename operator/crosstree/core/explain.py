@@ -79,6 +79,8 @@ def what(gang: Gang, found: Diagnosis) -> str:
 def where(found: Diagnosis) -> str:
     """Count the nodes the diagnosis is about, by what keeps them out."""
     counts: NodeCounts = found.nodes
+    named = f" ({_listing(counts.signals)})" if counts.signals else ""
+    report = "reports" if counts.reporting == 1 else "report"
     parts = [
         f"{number} {name}"
         for number, name in (
@@ -86,7 +88,8 @@ def where(found: Diagnosis) -> str:
             (counts.used, "used"),
             (counts.cordoned, "cordoned"),
             (counts.not_ready, "not ready"),
-            (counts.unhealthy, "unhealthy"),
+            (counts.unhealthy, "unhealthy" if counts.reporting else f"unhealthy{named}"),
+            (counts.reporting, f"{report} trouble{named}"),
             (counts.excluded, "excluded by node selector, affinity or taints"),
             (counts.avoided, "avoided after a failure"),
         )

@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+MESSAGE = 200
+"""Characters kept of what a producer says; some of them tell whole stories."""
+
 
 class Action(Enum):
     """What is done about a signal, the mildest first. The values are those of the API."""
@@ -23,13 +26,79 @@ class Action(Enum):
     DRAIN_NODE = "DrainNode"
     """The node takes no new work, and gangs that run there leave it."""
 
+    @property
+    def severity(self) -> int:
+        """0 for the mildest."""
+        return _SEVERITY[self]
+
+
+_SEVERITY = {action: rank for rank, action in enumerate(Action)}
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What a producer says of a node now: a node condition, or an entry of a report.
+
+    Attributes:
+        name: Condition type, or kind of the entry.
+        status: `True`, `False` or `Unknown`; an entry of a report that has gone is `False`.
+        reason: In one word, as the producer says it.
+        since: When the status last changed, seconds since the epoch; 0 where nobody says.
+        message: For people.
+        resource: Extended resource of `devices`.
+        devices: Devices it speaks of, by the name their plugin gives them; none means the whole node.
+    """
+
+    name: str
+    status: str
+    reason: str = ""
+    since: float = 0.0
+    message: str = ""
+    resource: str = ""
+    devices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A signal that something is done about.
+
+    Attributes:
+        signal: Name of the signal.
+        action: What is done.
+        since: When it began; of a settling one, when it went away.
+        message: What the producer says, bounded.
+        grace: Seconds from `since` after which running work is touched.
+        settling: It has gone, but not for long enough: no new work yet, and running work stays.
+        resource: Extended resource of `devices`.
+        devices: Devices it concerns; none means the whole node.
+    """
+
+    signal: str
+    action: Action
+    since: float
+    message: str = ""
+    grace: float = 0.0
+    settling: bool = False
+    resource: str = ""
+    devices: tuple[str, ...] = ()
+
+    @property
+    def due(self) -> float:
+        """When running work is touched, seconds since the epoch."""
+        return self.since + self.grace
+
+    @property
+    def named(self) -> str:
+        """The signal and what its producer says, in one line."""
+        return f"{self.signal}: {self.message}" if self.message else self.signal
+
 
 @dataclass(frozen=True, slots=True)
 class HealthRule:
     """What is done when a node condition has a status.
 
     Attributes:
-        condition: Condition type.
+        condition: Condition type, or name of another signal.
         status: `True` or `False`: the status that means trouble.
         action: What is done.
         reason: Only a condition with exactly this reason; empty for any.

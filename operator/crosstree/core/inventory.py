@@ -1,9 +1,9 @@
 """What an AICluster has, in numbers: the totals that its status, the metrics and `crosstree status` show.
 
 Computed from a Snapshot alone, so the operator and the simulator count alike. Meaning of the five numbers:
-`total` devices are allocatable; `unhealthy` ones stand on nodes that are not ready or report a fault, `healthy`
-are the others; `allocated` ones are requested by pods, whoever made them, or promised to a gang; `free` ones a
-new gang could have now, so none on a cordoned node or in a closed pool.
+`total` devices are present; `unhealthy` ones stand on nodes that are not ready or have to be left, or are taken out
+one by one, `healthy` are the others; `allocated` ones are requested by pods, whoever made them, or promised to a
+gang; `free` ones a new gang could have now, so none on a cordoned or avoided node or in a closed pool.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ NAMED = 5
 
 MAX_DOMAINS = 64
 """Rows of domains per pool; a status is read by people and stored in etcd."""
+
+LOST = [int(state) for state in NodeState if state.lost]
 
 DOMAIN_LEVELS = 2
 """Widest levels whose domains are listed."""
@@ -63,6 +65,9 @@ class Named:
 
     count: int
     names: tuple[str, ...]
+
+
+NOBODY = Named(0, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,7 @@ class Inventory:
     pools: tuple[PoolRow, ...]
     levels: tuple[LevelRow, ...]
     fragmentation: float
+    avoided: Named = NOBODY
 
 
 def take(snapshot: Snapshot) -> Inventory:
@@ -134,6 +140,7 @@ def take(snapshot: Snapshot) -> Inventory:
         cordoned=_named(snapshot.names, state == NodeState.CORDONED),
         not_ready=_named(snapshot.names, state == NodeState.NOT_READY),
         faulty=_named(snapshot.names, (state == NodeState.UNHEALTHY) | _lacking(snapshot, state)),
+        avoided=_named(snapshot.names, state == NodeState.AVOIDED),
         counts=sum((row.counts for row in pools), Counts()),
         pools=pools,
         levels=_levels(snapshot, free),
@@ -161,7 +168,7 @@ def _pool(snapshot: Snapshot, pool: Pool, free: Int64) -> PoolRow:
     offered = snapshot.allocatable[pool.nodes, pool.column]
     used = np.maximum(offered - snapshot.free[pool.nodes, pool.column], 0)
     total = snapshot.present(pool)
-    broken = snapshot.state[pool.nodes] >= NodeState.NOT_READY
+    broken = np.isin(snapshot.state[pool.nodes], LOST)
     unhealthy = int(np.where(broken, total, total - offered).sum())
     counts = Counts(
         int(total.sum()), int(total.sum()) - unhealthy, int(used.sum()), int(free.sum()), unhealthy

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from crosstree.core.health import Action, Fault
 from crosstree.core.snapshot import NodeState
+from crosstree.core.verdict import drained, leaving
 
 
 class PodPhase(Enum):
@@ -41,6 +43,7 @@ class PodFact:
             `Unschedulable: …`); empty if nothing is wrong.
         stuck_since: When that began, seconds since the epoch; 0 if nothing is wrong.
         unhealthy_device: Its status reports an allocated device as Unhealthy.
+        devices: Devices it holds, by the name their plugin gives them; empty where nobody says.
     """
 
     name: str
@@ -57,6 +60,7 @@ class PodFact:
     stuck: str = ""
     stuck_since: float = 0.0
     unhealthy_device: bool = False
+    devices: frozenset[str] = frozenset()
     created: float = 0.0
 
 
@@ -65,7 +69,9 @@ class NodeHealth:
     """State of a node that a placement uses.
 
     `since` is when the state began, seconds since the epoch. `exists` is False once the Node object is gone.
-    `overcommitted` is how many accelerators our pods there hold beyond what is allocatable: devices lost.
+    `overcommitted` is how many accelerators our pods there hold beyond what is allocatable: devices lost. `grace`
+    is how many seconds its trouble must last before work leaves it; None where its job's cluster says. `faults`
+    are what producers report of it, the worst first.
     """
 
     name: str
@@ -73,3 +79,20 @@ class NodeHealth:
     state: NodeState
     since: float
     overcommitted: int = 0
+    grace: float | None = None
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def leaving(self) -> Fault | None:
+        """The fault for which work leaves the node, if there is one."""
+        return leaving(self.faults)
+
+    @property
+    def drained(self) -> frozenset[str]:
+        """Devices that work has to give up."""
+        return frozenset().union(*drained(self.faults).values())
+
+    @property
+    def restarting(self) -> tuple[Fault, ...]:
+        """Faults that a fresh process cures."""
+        return tuple(one for one in self.faults if one.action is Action.RESTART_POD and not one.settling)

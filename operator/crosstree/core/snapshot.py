@@ -26,7 +26,14 @@ class NodeState(IntEnum):
     CORDONED = 1
     NOT_READY = 2
     UNHEALTHY = 3
-    """The node reports a device fault that its vendor's row calls faulty."""
+    """The node reports trouble for which running work has to leave it."""
+    AVOIDED = 4
+    """The node reports trouble: it takes no new work and keeps what it has."""
+
+    @property
+    def lost(self) -> bool:
+        """True where nothing that runs on the node can be counted on."""
+        return self in (NodeState.NOT_READY, NodeState.UNHEALTHY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,9 @@ class Snapshot:
         masks: For all that a waiting gang demands in any of the pools, Bool (N,) of nodes it admits.
         capacity: Int64 (N, R): what the nodes have, of which `allocatable` is what they offer. A device that its
             plugin calls unhealthy is the difference. None where the two are equal.
+        signal: Int32 (N,): what each node reports as its worst trouble, by index of `signals`; 0 where nothing.
+            None where no node reports any.
+        signals: Names of signals, by index.
     """
 
     cluster: str
@@ -87,6 +97,8 @@ class Snapshot:
     gangs: tuple[Gang, ...] = ()
     masks: Mapping[NodeConstraint, Bool] = field(default_factory=dict)
     capacity: Int64 | None = None
+    signal: Int32 | None = None
+    signals: tuple[str, ...] = ("",)
 
     def present(self, pool: Pool) -> Int64:
         """Devices per node of a pool, those its device plugin calls unhealthy included, int64 (n,)."""
@@ -95,3 +107,13 @@ class Snapshot:
             return offered
         present: Int64 = np.maximum(self.capacity[pool.nodes, pool.column], offered)
         return present
+
+    def reporting(self, pool: str | None = None) -> tuple[str, ...]:
+        """Names of the nodes that report trouble, of one pool or of all, in order of row."""
+        if self.signal is None:
+            return ()
+        rows = np.flatnonzero(self.signal)
+        if pool is not None:
+            own = [one.nodes for one in self.pools if one.name == pool]
+            rows = np.intersect1d(rows, own[0]) if own else rows[:0]
+        return tuple(self.names[int(row)] for row in rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crosstree.adapters.livecluster import LiveCluster
+from crosstree.core.troubles import NONE
 from crosstree.engine.work import Done, Outcome
 from crosstree.reconcilers.inventories import Inventories
 from crosstree.reconcilers.statuses import StatusWriter, Target
@@ -35,7 +36,8 @@ class AcceleratorPoolReconciler:
             return early
         exists = pool.cluster in self._live.store.clusters
         row = self._inventories.row(pool.cluster, name) if exists else None
-        status = pool_status.build(pool, row, cluster_exists=exists, now=now)
+        troubles = self._inventories.troubles(pool.cluster, name) if exists else NONE
+        status = pool_status.build(pool, row, troubles, cluster_exists=exists, now=now)
         return await self._statuses.write(
             Target(KIND, PLURAL, name, pool.resource_version, pool.observed), status, now
         )

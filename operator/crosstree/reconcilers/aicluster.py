@@ -56,7 +56,10 @@ class AIClusterReconciler:
         jobs = queue_status.count(
             job for job in self._live.store.jobs.values() if cluster_of(job, clusters) is cluster
         )
-        status = cluster_status.build(cluster, inventory, self._live.oddities_of(name), jobs, now=now)
+        troubles = self._inventories.troubles(name)
+        status = cluster_status.build(
+            cluster, inventory, self._live.oddities_of(name), jobs, troubles, now=now
+        )
         target = Target(KIND, PLURAL, name, cluster.resource_version, cluster.observed)
         return await self._statuses.write(target, status, now)
 

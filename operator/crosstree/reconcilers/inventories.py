@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from crosstree.adapters.livecluster import LiveCluster
 from crosstree.core.inventory import Inventory, PoolRow, take
+from crosstree.core.troubles import Troubles
 
 
 class Inventories:
@@ -26,6 +27,10 @@ class Inventories:
     def row(self, cluster: str, pool: str) -> PoolRow | None:
         """Return the numbers of one pool of an AICluster that exists; None if it has no node there."""
         return next((row for row in self.of(cluster).pools if row.name == pool), None)
+
+    def troubles(self, cluster: str, pool: str | None = None) -> Troubles:
+        """Return what the nodes of an AICluster that exists report, or those of one of its pools."""
+        return self._live.troubles_of(self._live.snapshot_of(cluster), pool)
 
     def forget(self, cluster: str) -> None:
         """Drop what is remembered of an AICluster that is gone."""

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from crosstree.core.cluster import Cluster
-from crosstree.core.inventory import Counts, Inventory, Named
+from crosstree.core.inventory import NAMED, Counts, Inventory, Named
 from crosstree.core.oddities import Oddity, OddityKind
 from crosstree.core.topology import NODE_LEVEL
+from crosstree.core.troubles import NONE, Troubles
 from crosstree.status.conditions import Condition, Reason, Type, merge
 from crosstree.status.queue import JobCounts
 
@@ -16,7 +17,13 @@ Status = dict[str, Any]
 
 
 def build(
-    cluster: Cluster, inventory: Inventory, oddities: Sequence[Oddity], jobs: JobCounts, *, now: float
+    cluster: Cluster,
+    inventory: Inventory,
+    oddities: Sequence[Oddity],
+    jobs: JobCounts,
+    troubles: Troubles = NONE,
+    *,
+    now: float,
 ) -> Status:
     """Return the whole status to store.
 
@@ -25,9 +32,14 @@ def build(
         inventory: Its numbers.
         oddities: What discovery found odd about it.
         jobs: Jobs that belong to it.
+        troubles: What its nodes report.
         now: Seconds since the epoch.
     """
-    conditions = [_ready(cluster, inventory, oddities), _fabric(inventory, oddities), _healthy(inventory)]
+    conditions = [
+        _ready(cluster, inventory, oddities),
+        _fabric(inventory, oddities),
+        _healthy(inventory, troubles),
+    ]
     return {
         "observedGeneration": cluster.generation,
         "conditions": merge(
@@ -121,12 +133,20 @@ def _fabric(inventory: Inventory, oddities: Sequence[Oddity]) -> Condition:
     )
 
 
-def _healthy(inventory: Inventory) -> Condition:
+def _healthy(inventory: Inventory, troubles: Troubles) -> Condition:
     parts = [
         f"{nodes.count} {_plural(nodes.count, 'node')} {text}: {listed(nodes)}"
-        for nodes, text in ((inventory.not_ready, "not ready"), (inventory.faulty, "with a device fault"))
+        for nodes, text in (
+            (inventory.not_ready, "not ready"),
+            (inventory.faulty, "with a device fault"),
+            (inventory.avoided, "avoided for what it reports"),
+        )
         if nodes.count
     ]
+    if troubles.nodes:
+        counted = ", ".join(f"{action.value} {count}" for action, count in troubles.by_action)
+        worst = ", ".join(f"{one.node} {one.fault.signal}" for one in troubles.listed[:NAMED])
+        parts.append(f"Nodes by action: {counted}. Worst: {worst}")
     if not parts:
         return Condition.true(Type.HEALTHY, Reason.HEALTHY, "No accelerator is out of order.")
     reason = Reason.NODES_UNHEALTHY if inventory.not_ready.count else Reason.DEVICES_UNHEALTHY

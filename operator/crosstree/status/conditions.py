@@ -74,6 +74,7 @@ class Reason(Enum):
     NODE_NOT_READY = "NodeNotReady"
     NODE_UNHEALTHY = "NodeUnhealthy"
     DEVICE_LOST = "DeviceLost"
+    RESTART_ADVISED = "RestartAdvised"
     POD_DELETED = "PodDeleted"
     POD_UNSCHEDULABLE = "PodUnschedulable"
     # Causes of a failure for good

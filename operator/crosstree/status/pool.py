@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from crosstree.base.clock import to_rfc3339
 from crosstree.core.cluster import PoolObject
 from crosstree.core.inventory import Counts, PoolRow
+from crosstree.core.troubles import NONE, Trouble, Troubles
 from crosstree.status.cluster import Status, counts
 from crosstree.status.conditions import Condition, Reason, Type, merge
 
+LONGEST = 512
+"""Characters of a message, devices included, as the schema allows."""
 
-def build(pool: PoolObject, row: PoolRow | None, *, cluster_exists: bool, now: float) -> Status:
+
+def build(
+    pool: PoolObject,
+    row: PoolRow | None,
+    troubles: Troubles = NONE,
+    *,
+    cluster_exists: bool,
+    now: float,
+) -> Status:
     """Return the whole status to store.
 
     Args:
         pool: The AcceleratorPool, with its stored status.
         row: Its numbers; None while no node belongs to it.
+        troubles: What its nodes report.
         cluster_exists: Whether there is an AICluster of the name it gives.
         now: Seconds since the epoch.
     """
@@ -29,11 +42,22 @@ def build(pool: PoolObject, row: PoolRow | None, *, cluster_exists: bool, now: f
         "model": row.model if row else pool.model,
         "nodes": row.nodes if row else 0,
         **counts(row.counts if row else Counts()),
+        "faultyNodes": troubles.nodes,
+        "faults": [_fault(one) for one in troubles.listed],
         "domains": [
             {"level": one.level, "name": one.name, "nodes": one.nodes, "total": one.total, "free": one.free}
             for one in (row.domains if row else ())
         ],
     }
+
+
+def _fault(trouble: Trouble) -> Status:
+    fault = trouble.fault
+    told: Status = {"node": trouble.node, "signal": fault.signal, "action": fault.action.value}
+    if fault.since:
+        told["since"] = to_rfc3339(fault.since)
+    devices = f"{', '.join(fault.devices)}: " if fault.devices else ""
+    return told | {"message": f"{devices}{fault.message}"[:LONGEST]}
 
 
 def _ready(pool: PoolObject, row: PoolRow | None, *, cluster_exists: bool) -> Condition:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+from crosstree.adapters.nodehealth import NodeHealths
+from crosstree.adapters.nodes import NodeSink
+from crosstree.core.columns import Columns
 
 GPU = "nvidia.com/gpu"
 
@@ -75,3 +80,8 @@ def a_node(name: str = "n1", **changes: Any) -> dict[str, Any]:
             "images": [{"names": ["x"], "sizeBytes": 1}],
         },
     }
+
+
+def a_node_sink(columns: Columns, changed: Callable[[str], None] = lambda _: None) -> NodeSink:
+    """A sink of nodes that knows no rules."""
+    return NodeSink(NodeHealths(columns, (), changed, lambda: 0.0))

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import pytest
 
 from crosstree.adapters import wire
-from crosstree.adapters.nodes import NodeSink, state_of
+from crosstree.adapters.nodes import signals_of, state_of
 from crosstree.core.columns import Columns
+from crosstree.core.health import Signal
 from crosstree.core.snapshot import NodeState
-from tests.unit.adapters.objects import GPU, a_node
+from tests.unit.adapters.objects import GPU, a_node, a_node_sink
 
 BORN = 1767225600.0
-FAULTS = {"GpuXid": "True", "AcceleratedHardwareReady": "False"}
-
-
-@dataclass(frozen=True)
-class Rule:
-    type: str
-    faulty: str
 
 
 def read(raw: dict[str, Any]) -> wire.Node:
     return msgspec.json.decode(msgspec.json.encode(raw), type=wire.Node)
-
-
-def condition(kind: str, status: str, at: str = "1970-01-01T00:00:07Z") -> dict[str, str]:
-    return {"type": kind, "status": status, "lastTransitionTime": at}
 
 
 CORDON = {
@@ -49,19 +38,31 @@ LOST = {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute", "timeAdd
         ({"unschedulable": True}, (NodeState.CORDONED, 0.0)),
         ({"unschedulable": True, "taints": [CORDON]}, (NodeState.CORDONED, 5.0)),
         ({"taints": [LOST]}, (NodeState.NOT_READY, 6.0)),
-        ({"conditions": [condition("GpuXid", "True")]}, (NodeState.UNHEALTHY, 7.0)),
-        ({"conditions": [condition("GpuXid", "False")]}, (NodeState.USABLE, BORN)),
-        ({"conditions": [condition("AcceleratedHardwareReady", "False")]}, (NodeState.UNHEALTHY, 7.0)),
-        ({"conditions": [condition("GpuXid", "True")], "unschedulable": True}, (NodeState.UNHEALTHY, 7.0)),
     ],
 )
 def test_worst_thing_that_is_true_of_a_node_is_its_state(changes, expected) -> None:
-    assert state_of(read(a_node(**changes)), FAULTS) == expected
+    assert state_of(read(a_node(**changes))) == expected
+
+
+def test_every_condition_but_ready_is_a_signal_with_the_producers_own_time() -> None:
+    told = {
+        "type": "GpuMemWatch",
+        "status": "True",
+        "reason": "GpuMemWatchIsNotHealthy",
+        "message": "[DCGM_FR_FAULTY_MEMORY] GPU 0",
+        "lastTransitionTime": "1970-01-01T00:00:07Z",
+        "lastHeartbeatTime": "1970-01-01T00:01:00Z",
+    }
+    odd = {"type": "Odd", "status": "Unknown", "lastTransitionTime": "yesterday"}
+    assert signals_of(read(a_node(conditions=[told, odd]))) == (
+        Signal("GpuMemWatch", "True", "GpuMemWatchIsNotHealthy", 7.0, "[DCGM_FR_FAULTY_MEMORY] GPU 0"),
+        Signal("Odd", "Unknown"),
+    )
 
 
 def test_node_without_status_is_not_ready_and_offers_nothing() -> None:
     table = Columns(lambda _: True)
-    NodeSink(table, (), lambda _: None).put(read({"metadata": {"name": "n1"}, "spec": {}, "status": {}}))
+    a_node_sink(table).put(read({"metadata": {"name": "n1"}, "spec": {}, "status": {}}))
     assert table.state[table.row["n1"]] == NodeState.NOT_READY
     assert not table.allocatable.any()
 
@@ -69,7 +70,7 @@ def test_node_without_status_is_not_ready_and_offers_nothing() -> None:
 def test_amounts_labels_and_taints_arrive_and_state_taints_do_not() -> None:
     table = Columns(lambda _: True)
     changed: list[str] = []
-    sink = NodeSink(table, [Rule("GpuXid", "True")], changed.append)
+    sink = a_node_sink(table, changed.append)
     other = {"key": "dedicated", "value": "ml", "effect": "NoSchedule"}
     sink.put(read(a_node(gpus=7, capacity=8, labels={"leaf": "l1"}, taints=[CORDON, other])))
     row = table.row["n1"]
@@ -85,7 +86,7 @@ def test_amounts_labels_and_taints_arrive_and_state_taints_do_not() -> None:
 def test_node_that_a_new_list_does_not_hold_is_gone() -> None:
     table = Columns(lambda _: True)
     changed: list[str] = []
-    sink = NodeSink(table, (), changed.append)
+    sink = a_node_sink(table, changed.append)
     for name in ("n1", "n2"):
         sink.put(read(a_node(name)))
     sink.begin_list()

@@ -14,7 +14,7 @@ from crosstree.adapters.nodes import NodeSink
 from crosstree.adapters.pods import PodSink
 from crosstree.core.columns import Columns
 from crosstree.core.pods import Exit, PodPhase
-from tests.unit.adapters.objects import GPU, a_node, a_pod, our_pod
+from tests.unit.adapters.objects import GPU, a_node, a_node_sink, a_pod, our_pod
 
 UNHEALTHY = [{"resources": [{"resourceID": "gpu-1", "health": "Unhealthy"}]}]
 
@@ -30,7 +30,7 @@ def read_node(raw: dict[str, Any]) -> wire.Node:
 def sinks() -> tuple[Columns, NodeSink, PodSink, list[tuple[str, str]]]:
     table = Columns(lambda resource: resource == GPU)
     changed: list[tuple[str, str]] = []
-    return table, NodeSink(table, (), lambda _: None), PodSink(table, changed.append), changed
+    return table, a_node_sink(table), PodSink(table, changed.append), changed
 
 
 def container(**requested: str) -> dict[str, Any]:

@@ -90,18 +90,6 @@ def test_file_that_is_a_list_is_refused() -> None:
         read.rows("acme.yaml", "- a\n- b")
 
 
-def test_unquoted_polarity_is_refused() -> None:
-    text = "producers: [{producer: p, faulty: true, types: [A], source: s}]"
-    with pytest.raises(SpecError, match="faulty is True; write a non-empty text"):
-        read.health("_health.yaml", text)
-
-
-def test_condition_with_two_meanings_is_refused() -> None:
-    one = "{producer: p, faulty: 'True', types: [A], source: s}"
-    with pytest.raises(SpecError, match=r"types is \['A'\]; each condition type has one meaning"):
-        read.health("_health.yaml", f"producers: [{one}, {one}]")
-
-
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -16,6 +16,7 @@ from crosstree.base.names import API_VERSION
 from crosstree.core.accelerator import Profile
 from crosstree.core.snapshot import Pool, Snapshot
 from crosstree.core.topology import build
+from crosstree.core.troubles import NONE, Troubles
 from crosstree.engine.work import Again, Done
 from crosstree.reconcilers.acceleratorpool import AcceleratorPoolReconciler
 from crosstree.reconcilers.aicluster import AIClusterReconciler
@@ -53,6 +54,9 @@ class Live:
 
     def oddities_of(self, cluster: str) -> tuple:
         return self.oddities
+
+    def troubles_of(self, snapshot: Snapshot, pool: str | None = None) -> Troubles:
+        return NONE
 
 
 class Server:

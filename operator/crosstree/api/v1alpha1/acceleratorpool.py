@@ -17,6 +17,7 @@ from crosstree.api.v1alpha1.common import (
     Object,
     ObjectName,
     ResourceName,
+    Time,
     Wire,
 )
 from crosstree.api.v1alpha1.health import PoolHealth
@@ -66,6 +67,21 @@ class PoolDomain(Wire):
     """Free accelerators there."""
 
 
+class PoolFault(Wire):
+    """One signal of one node, and what is done about it."""
+
+    node: Annotated[str, Field(max_length=253)]
+    """Node."""
+    signal: Annotated[str, Field(max_length=316)]
+    """Node condition, or entry of a report."""
+    action: Annotated[str, Field(max_length=32)]
+    """What is done: Avoid, RestartPod, DrainDevice or DrainNode."""
+    since: Time | None = None
+    """When it began, or when it went away, if the node still has to settle. Left out where nobody says."""
+    message: Annotated[str, Field(max_length=512)] = ""
+    """What the producer says."""
+
+
 class AcceleratorPoolStatus(Wire):
     """The pool as observed."""
 
@@ -85,6 +101,10 @@ class AcceleratorPoolStatus(Wire):
     """Usable now."""
     unhealthy: Count | None = None
     """Broken, or on a node that is."""
+    faulty_nodes: Count | None = None
+    """Nodes that report trouble, or have to settle after it."""
+    faults: Annotated[list[PoolFault], Field(max_length=20, json_schema_extra=ATOMIC)] = []
+    """What they report, the worst first."""
     domains: Annotated[list[PoolDomain], Field(max_length=256, json_schema_extra=ATOMIC)] = []
     """Domains of the widest levels."""
     conditions: Conditions = []

@@ -249,16 +249,17 @@ def _next_deadline(facts: JobFacts) -> float | None:
     """When time alone can change the answer; None if only an event can."""
     progress = facts.job.progress
     times = [
-        node.since + facts.grace
+        node.since + facts.grace_of(node)
         for node in facts.nodes
         if node.state in (NodeState.NOT_READY, NodeState.UNHEALTHY)
     ]
+    times += [fault.due for node in facts.nodes for fault in node.restarting]
     times += [pod.stuck_since + UNSCHEDULABLE_SECONDS for pod in facts.current.values() if unbindable(pod)]
     ready = since(progress, "PodsReady")
-    if ready is not None and any(pod.unhealthy_device for pod in facts.current.values()):
-        times.append(ready + facts.grace)
-    if ready is not None and any(node.overcommitted > 0 for node in facts.nodes):
-        times.append(ready + facts.grace)
+    suspect = {pod.node for pod in facts.current.values() if pod.unhealthy_device}
+    suspect |= {node.name for node in facts.nodes if node.overcommitted > 0 or node.drained}
+    if ready is not None:
+        times += [ready + facts.grace_of(node) for node in facts.nodes if node.name in suspect]
     placed = since(progress, "Placed")
     if placed is not None and not was_ready(progress):
         times.append(placed + QUIET_START)

@@ -85,6 +85,10 @@ class JobFacts:
         """Return what is known of a node of the placement."""
         return self._node.get(name)
 
+    def grace_of(self, node: NodeHealth) -> float:
+        """Return how many seconds this node's trouble must last before the gang leaves it."""
+        return self.grace if node.grace is None else node.grace
+
     def node_gone(self, name: str) -> bool:
         """Tell whether the Node object is known to be gone."""
         node = self.node(name)

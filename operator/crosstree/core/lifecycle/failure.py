@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from crosstree.core.health import Action
 from crosstree.core.lifecycle.facts import ENDED, JobFacts, condition, since, was_ready
 from crosstree.core.lifecycle.moves import INFRASTRUCTURE, Cause, Finish, Recover
 from crosstree.core.pods import NodeHealth, PodFact, PodPhase
@@ -44,9 +45,9 @@ def _node_fault(facts: JobFacts) -> Recover | None:
         tenants = [pods.get(index) for index in range(share.first, share.first + share.count)]
         if node is None or all(pod is not None and pod.phase is PodPhase.SUCCEEDED for pod in tenants):
             continue
-        if cause := fault(node, facts.grace, facts.now):
+        if cause := fault(node, facts.grace_of(node), facts.now):
             return Recover(cause, charged=False, message=_node_sentence(node, cause, tenants), node=node.name)
-    return _device_fault(facts)
+    return _device_fault(facts) or _restart_advised(facts)
 
 
 def fault(node: NodeHealth, grace: float, now: float) -> Cause | None:
@@ -67,11 +68,45 @@ def device_trouble(facts: JobFacts) -> tuple[str, str] | None:
         node = facts.node(pod.node)
         if pod.unhealthy_device:
             return pod.node, f"An accelerator of worker {pod.index} on node {pod.node} is reported Unhealthy."
-        if node is not None and node.exists and node.overcommitted > 0:
+        if node is None or not node.exists:
+            continue
+        if hit := sorted(pod.devices & node.drained):
+            return pod.node, f"{_listed(hit)} of worker {pod.index} on node {pod.node} {_told(node)}."
+        if node.overcommitted > 0 and not _elsewhere(pod, node):
             return (
                 pod.node,
                 f"Node {pod.node} lacks {node.overcommitted} of the accelerators its workers hold.",
             )
+    return None
+
+
+def _listed(devices: list[str]) -> str:
+    return f"Accelerator {devices[0]}" if len(devices) == 1 else f"Accelerators {', '.join(devices)}"
+
+
+def _told(node: NodeHealth) -> str:
+    """Say what a producer says of the devices of a node that work has to give up."""
+    fault = next(one for one in node.faults if one.devices and one.action is Action.DRAIN_DEVICE)
+    return f"must be given up: {fault.named}"
+
+
+def _elsewhere(pod: PodFact, node: NodeHealth) -> bool:
+    """Tell whether the devices that a node lacks are known, and known not to be this pod's."""
+    return bool(pod.devices) and len(node.drained) >= node.overcommitted
+
+
+def _restart_advised(facts: JobFacts) -> Recover | None:
+    """A fault cured by a fresh process: once for each time it appears, for an attempt that was there before it."""
+    placed = since(facts.job.progress, "Placed")
+    if placed is None:
+        return None
+    for node in facts.nodes:
+        for one in node.restarting:
+            held = [pod for pod in facts.current.values() if pod.node == node.name and pod.phase not in ENDED]
+            hit = [pod for pod in held if not (one.devices and pod.devices) or pod.devices & set(one.devices)]
+            if hit and placed < one.since and facts.now >= one.due:
+                text = f"Node {node.name} asks for a restart of worker {min(pod.index for pod in hit)}: {one.named}."
+                return Recover(Cause.RESTART_ADVISED, charged=False, message=text, node=node.name)
     return None
 
 
@@ -82,9 +117,11 @@ def _device_fault(facts: JobFacts) -> Recover | None:
     if trouble is None:
         return None
     progress = facts.job.progress
+    node = facts.node(trouble[0])
+    grace = facts.grace if node is None else facts.grace_of(node)
     began = since(progress, "PodsReady")
     noted = not was_ready(progress) or condition(progress, "PodsReady").get("reason") == "DeviceLost"
-    if facts.grace > 0 and (not noted or began is None or facts.now - began < facts.grace):
+    if grace > 0 and (not noted or began is None or facts.now - began < grace):
         return None
     return Recover(Cause.DEVICE_LOST, charged=False, message=trouble[1], node=trouble[0])
 
@@ -208,8 +245,9 @@ def _node_sentence(node: NodeHealth, cause: Cause, tenants: list[PodFact | None]
         case Cause.NODE_NOT_READY:
             return f"Node {node.name} has been NotReady for longer than the grace period; {on_it}."
         case _:
+            said = node.leaving.named.rstrip(".") if node.leaving else "a hardware fault"
             return (
-                f"Node {node.name} has reported a hardware fault for longer than the grace period; {on_it}."
+                f"Node {node.name} has reported trouble for longer than the grace period ({said}); {on_it}."
             )
 
 

@@ -38,6 +38,8 @@ class Cause(Enum):
     """A node of the placement has reported a hardware fault for longer than the grace period."""
     DEVICE_LOST = "DeviceLost"
     """Accelerators that workers hold have been missing or Unhealthy for longer than the grace period."""
+    RESTART_ADVISED = "RestartAdvised"
+    """A node of the placement reports a fault that a fresh process cures. The node is not avoided for it."""
     POD_DELETED = "PodDeleted"
     """Somebody deleted a pod of a gang that was running."""
     POD_UNSCHEDULABLE = "PodUnschedulable"

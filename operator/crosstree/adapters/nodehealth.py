@@ -1,0 +1,190 @@
+"""The verdict on every node, kept up to date: facts come in, policies change, and some verdicts change with time alone.
+
+What is decided is `core.verdict`'s; here it is only asked again whenever its answer may be another. A node nobody
+speaks of costs one comparison when it changes and nothing at any other time.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from crosstree.core.columns import Columns, NodeRow
+from crosstree.core.health import Fault, HealthPolicy, HealthRule, Signal
+from crosstree.core.noderow import less
+from crosstree.core.pods import NodeHealth
+from crosstree.core.snapshot import NodeState
+from crosstree.core.verdict import Rulebook, drained, leaving, overlaid
+
+GONE = "False"
+"""Status of an entry that its report no longer holds."""
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A node as its own object shows it, and what reports beside it say."""
+
+    bare: NodeRow
+    signals: tuple[Signal, ...]
+    due: float | None = None
+
+
+class NodeHealths:
+    """Judges nodes and puts them into columns.
+
+    Args:
+        columns: Where they go.
+        rules: Those of the catalog, behind every policy.
+        changed: Called with the name of every node that changed.
+        now: The time, seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        rules: Sequence[HealthRule],
+        changed: Callable[[str], None],
+        now: Callable[[], float],
+    ) -> None:
+        self._columns = columns
+        self._rules = tuple(rules)
+        self._changed = changed
+        self._now = now
+        self._usual = Rulebook(HealthPolicy(), self._rules)
+        self._books: dict[str, Rulebook] = {}
+        self._nodes: dict[str, _Watched] = {}
+        self._reports: dict[str, dict[str, tuple[Signal, ...]]] = {}
+        self._due: list[tuple[float, str]] = []
+        self._governed: object = None
+        self._news = False
+
+    @property
+    def names(self) -> set[str]:
+        """Every node known, as a new set."""
+        return set(self._nodes)
+
+    def put(self, bare: NodeRow, signals: tuple[Signal, ...]) -> None:
+        """Take over a node as its object shows it; `bare` is without faults. O(signals) if anything changed."""
+        known = self._nodes.get(bare.name)
+        if known is not None and known.bare == bare and known.signals == signals:
+            return
+        self._nodes[bare.name] = watched = _Watched(bare, signals)
+        self._judge(watched)
+
+    def drop(self, name: str) -> None:
+        """A node is gone. What reports say of it is kept, for it may come back under its name."""
+        self._nodes.pop(name, None)
+        if self._columns.drop_node(name):
+            self._news = True
+            self._changed(name)
+
+    def report(self, node: str, source: str, signals: Sequence[Signal]) -> None:
+        """Take over all that one report beside the Node object says of a node; nothing withdraws it.
+
+        An entry that names no time began when it was first seen. One that is no longer there is kept as gone, so
+        that its device settles; this alone does not survive a restart of the operator.
+        """
+        before = {_key(one): one for one in self._reports.get(node, {}).get(source, ())}
+        now = self._now()
+        after = {_key(one): _begun(one, before.get(_key(one)), now) for one in signals}
+        settle = self.policy_of(node).settle
+        for key, one in before.items():
+            if key in after:
+                continue
+            if one.status != GONE:
+                after[key] = replace(one, status=GONE, since=now)
+            elif now - one.since < settle:
+                after[key] = one
+        found = tuple(after.values())
+        if found == tuple(before.values()):
+            return
+        if found:
+            self._reports.setdefault(node, {})[source] = found
+        else:
+            self._reports[node].pop(source)
+        if node in self._nodes:
+            self._judge(self._nodes[node])
+
+    def govern(self, layouts: object, policies: Callable[[], Mapping[str, HealthPolicy]]) -> None:
+        """Take over the policy of every node, asked for anew with each layout; a node without one gets the defaults."""
+        if layouts is self._governed:
+            return
+        self._governed = layouts
+        books: dict[HealthPolicy, Rulebook] = {self._usual.policy: self._usual}
+        before, self._books = self._books, {}
+        for name, policy in policies().items():
+            book = books.get(policy)
+            if book is None:
+                book = books[policy] = Rulebook(policy, self._rules)
+            self._books[name] = book
+        for name, watched in self._nodes.items():
+            if before.get(name, self._usual).policy != self.policy_of(name):
+                self._judge(watched)
+
+    def settle(self) -> None:
+        """Judge those nodes again whose verdict time has changed."""
+        now = self._now()
+        while self._due and self._due[0][0] <= now:
+            due, name = heapq.heappop(self._due)
+            watched = self._nodes.get(name)
+            if watched is not None and watched.due == due:
+                watched.due = None
+                self._judge(watched)
+
+    def news(self) -> bool:
+        """Tell whether the trouble of any node has changed since this was last asked."""
+        news, self._news = self._news, False
+        return news
+
+    def policy_of(self, name: str) -> HealthPolicy:
+        """Return how signals of a node are taken."""
+        return self._books.get(name, self._usual).policy
+
+    def faults_of(self, name: str) -> tuple[Fault, ...]:
+        """Return what a node is judged by, the worst first; nothing for one that is unknown."""
+        row = self._columns.row.get(name)
+        fact = self._columns.facts[row] if row is not None else None
+        return fact.faults if fact is not None else ()
+
+    def of(self, name: str, resource: str) -> NodeHealth:
+        """Return how a node is for work that holds devices of a resource there."""
+        columns = self._columns
+        row = columns.row.get(name)
+        fact = columns.facts[row] if row is not None else None
+        if row is None or fact is None:
+            return NodeHealth(name, False, NodeState.NOT_READY, 0.0)
+        # Of the devices that take no new work, only those that work has to give up count as lost to it.
+        kept = dict(less(fact.allocatable, fact.capacity, drained(fact.faults))).get(resource, 0)
+        lost = max(columns.amount(name, resource)[1] - kept, 0)
+        leave = leaving(fact.faults) if fact.state is NodeState.UNHEALTHY else None
+        grace = leave.grace if leave is not None else self.policy_of(name).grace
+        return NodeHealth(name, True, fact.state, fact.since, lost, grace, fact.faults)
+
+    def _judge(self, watched: _Watched) -> None:
+        bare = watched.bare
+        signals = watched.signals
+        for entries in self._reports.get(bare.name, {}).values():
+            signals = (*signals, *entries)
+        verdict = self._books.get(bare.name, self._usual).judge(signals, self._now())
+        if verdict.again is not None and verdict.again != watched.due:
+            heapq.heappush(self._due, (verdict.again, bare.name))
+        watched.due = verdict.again
+        before = self.faults_of(bare.name)
+        state, since = overlaid(bare.state, bare.since, verdict)
+        row = replace(bare, state=state, since=since, faults=verdict.faults) if verdict.faults else bare
+        if self._columns.put_node(row):
+            self._news |= before != verdict.faults
+            self._changed(bare.name)
+
+
+def _key(signal: Signal) -> tuple[str, str, tuple[str, ...]]:
+    """Tell entries of one report apart; their level may change while they last."""
+    return signal.name, signal.resource, signal.devices
+
+
+def _begun(signal: Signal, before: Signal | None, now: float) -> Signal:
+    if signal.since:
+        return signal
+    lasting = before is not None and before.status == signal.status
+    return replace(signal, since=before.since if lasting and before is not None else now)
