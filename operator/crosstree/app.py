@@ -90,7 +90,7 @@ class Operator:
         waker = Waker(window=settings.step_window, idle=settings.step_idle, lazy=settings.step_lazy)
         listener = Listener(queue, waker, marking=False)
         self._live = live = LiveCluster(load(), load_fabrics(), translate, clock, listener)
-        self._feeds = Feeds(api, live)
+        self._feeds = Feeds(api, live, settings.mindcluster_namespaces)
         election = candidate(settings, api, clock)
         self._leads = election.leads if election is not None else lambda: True
         writer = Writer(api, clock, self._leads)

@@ -6,15 +6,22 @@ How a cluster is scheduled is in its AICluster; here is only what concerns this 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crosstree.base.errors import SettingsError
 
 LONGEST_LEASE = 120
 """Seconds; candidates wait no longer for a holder that asks for more."""
+
+
+def _split(value: object) -> object:
+    """Read a list as an environment variable holds it."""
+    return (
+        tuple(part for part in value.replace(",", " ").split() if part) if isinstance(value, str) else value
+    )
 
 
 class Settings(BaseSettings):
@@ -64,6 +71,10 @@ class Settings(BaseSettings):
 
     grace: float = Field(default=5.0, ge=0.0, le=60.0)
     """Seconds that writes in flight are given when the operator is told to stop; below the 30 s of a pod."""
+
+    mindcluster_namespaces: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
+    """Namespaces in which MindCluster (Ascend) keeps its ConfigMaps about nodes, separated by commas: usually
+    kube-system,mindx-dl. They are watched, so the operator must be allowed to. None: nothing is watched."""
 
     leader_election: bool = False
     """Whether this is one of several replicas, of which one acts: on in the chart, off on a laptop."""

@@ -1,4 +1,4 @@
-"""The watches that feed a `LiveCluster`: nodes, pods, Services of jobs, and PriorityClasses.
+"""The watches that feed a `LiveCluster`: nodes, pods, Services of jobs, PriorityClasses, and reports on nodes.
 
 Our own kinds come another way (kopf and `relist`): they are few, and people write handlers for them.
 """
@@ -6,13 +6,14 @@ Our own kinds come another way (kopf and `relist`): they are few, and people wri
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from crosstree.adapters import wire
 from crosstree.adapters.client import Api
+from crosstree.adapters.configmaps import SELECTOR, ConfigMapSink
 from crosstree.adapters.livecluster import LiveCluster
-from crosstree.adapters.resources import NODES, PODS, PRIORITY_CLASSES, SERVICES
+from crosstree.adapters.resources import CONFIG_MAPS, NODES, PODS, PRIORITY_CLASSES, SERVICES
 from crosstree.adapters.watch import Watcher
 from crosstree.base.names import LABEL_JOB
 
@@ -56,9 +57,10 @@ class Feeds:
     Args:
         api: Where to ask.
         live: Who is fed.
+        mindcluster: Namespaces in which MindCluster reports on nodes; none are watched otherwise.
     """
 
-    def __init__(self, api: Api, live: LiveCluster) -> None:
+    def __init__(self, api: Api, live: LiveCluster, mindcluster: Iterable[str] = ()) -> None:
         self._watchers: dict[str, Watcher[Any]] = {
             NODES.plural: Watcher(api, NODES.path(), wire.Node, live.node_sink),
             PODS.plural: Watcher(api, PODS.path(), wire.Pod, live.pod_sink),
@@ -69,6 +71,14 @@ class Feeds:
                 api, PRIORITY_CLASSES.path(), wire.PriorityClass, PrioritySink(live.set_priorities)
             ),
         }
+        for namespace in mindcluster:
+            self._watchers[f"{CONFIG_MAPS.plural} of {namespace}"] = Watcher(
+                api,
+                CONFIG_MAPS.path(namespace),
+                wire.ConfigMap,
+                ConfigMapSink(live.healths.report),
+                query={"labelSelector": SELECTOR},
+            )
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:

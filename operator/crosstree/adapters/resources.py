@@ -44,6 +44,7 @@ class Resource:
 NODES = Resource("v1", "Node", "nodes", namespaced=False)
 PODS = Resource("v1", "Pod", "pods", namespaced=True)
 SERVICES = Resource("v1", "Service", "services", namespaced=True)
+CONFIG_MAPS = Resource("v1", "ConfigMap", "configmaps", namespaced=True)
 EVENTS = Resource("v1", "Event", "events", namespaced=True)
 PRIORITY_CLASSES = Resource("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses", namespaced=False)
 LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases", namespaced=True)

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from crosstree.adapters import mindcluster
 from crosstree.base import names
 
 T = TypeVar("T")
@@ -213,6 +214,13 @@ class Service(Wire):
     """A Service of one of our jobs."""
 
     metadata: ServiceMeta = msgspec.field(default_factory=ServiceMeta)
+
+
+class ConfigMap(Wire):
+    """A ConfigMap in which MindCluster reports on a node."""
+
+    metadata: NodeMeta = msgspec.field(default_factory=NodeMeta)
+    data: mindcluster.Reports | None = None
 
 
 class ListMeta(Wire):

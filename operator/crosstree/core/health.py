@@ -89,8 +89,8 @@ class Fault:
 
     @property
     def named(self) -> str:
-        """The signal and what its producer says, in one line."""
-        return f"{self.signal}: {self.message}" if self.message else self.signal
+        """The signal and what its producer says, as part of a sentence."""
+        return f"{self.signal}: {self.message.rstrip('.')}" if self.message else self.signal
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from crosstree.core.cluster import Cluster, Selector
+from crosstree.core.health import Action, Fault
 from crosstree.core.inventory import Counts, Inventory, LevelRow, Named, PoolRow
 from crosstree.core.oddities import Oddity, OddityKind
+from crosstree.core.troubles import collect
 from crosstree.status.cluster import build
 from crosstree.status.queue import JobCounts
 
@@ -34,6 +36,17 @@ def test_a_healthy_cluster_is_ready():
     assert condition("Ready") == ("True", "Ready", "32 accelerators of 1 model on 4 nodes.")
     assert condition("FabricComplete") == ("True", "Complete", "Every node is in place: 2 leaf.")
     assert condition("Healthy")[:2] == ("True", "Healthy")
+
+
+def test_trouble_is_counted_by_action_and_the_worst_is_named():
+    faults = {"n1": (Fault("GpuMemWatch", Action.DRAIN_NODE, 5.0),), "n2": (Fault("Hot", Action.AVOID, 1.0),)}
+    hot = replace(FULL, avoided=Named(1, ("n2",)))
+    found = build(CLUSTER, hot, (), JobCounts(2, 1), collect(faults), now=0.0)["conditions"][-1]
+    assert (found["type"], found["status"]) == ("Healthy", "False")
+    assert found["message"] == (
+        "0 accelerators out of order. 1 node avoided for what it reports: n2; "
+        "Nodes by action: DrainNode 1, Avoid 1. Worst: n1 GpuMemWatch, n2 Hot."
+    )
 
 
 def test_numbers_stand_under_their_names():

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from crosstree.core.cluster import PoolObject
+from crosstree.core.health import Action, Fault
 from crosstree.core.inventory import Counts, DomainRow, PoolRow
+from crosstree.core.troubles import collect
 from crosstree.status.pool import build
 
 POOL = PoolObject("east-h100", "u", 2, "7", 0.0, "east", "h100", "nvidia.com/gpu")
@@ -20,6 +22,24 @@ def test_a_pool_shows_its_numbers_and_domains():
     assert (status["vendor"], status["nodes"], status["free"]) == ("nvidia", 4, 24)
     assert status["domains"] == [{"level": "leaf", "name": "l1", "nodes": 4, "total": 32, "free": 24}]
     assert status["conditions"][0]["message"] == "32 accelerators on 4 nodes."
+
+
+def test_a_pool_lists_what_its_nodes_report():
+    drained = Fault("CardUnhealthy", Action.DRAIN_DEVICE, 5.0, "code 8", devices=("Ascend910-4",))
+    status = build(
+        POOL, ROW, collect({"n1": (drained, Fault("Odd", Action.AVOID, 0.0))}), cluster_exists=True, now=0.0
+    )
+    assert status["faultyNodes"] == 1
+    assert status["faults"] == [
+        {
+            "node": "n1",
+            "signal": "CardUnhealthy",
+            "action": "DrainDevice",
+            "since": "1970-01-01T00:00:05Z",
+            "message": "Ascend910-4: code 8",
+        },
+        {"node": "n1", "signal": "Odd", "action": "Avoid", "message": ""},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,10 @@ def device_trouble(facts: JobFacts) -> tuple[str, str] | None:
         if node is None or not node.exists:
             continue
         if hit := sorted(pod.devices & node.drained):
-            return pod.node, f"{_listed(hit)} of worker {pod.index} on node {pod.node} {_told(node)}."
+            return (
+                pod.node,
+                f"{_listed(hit)} of worker {pod.index} on node {pod.node} must be given up{_told(node, hit)}.",
+            )
         if node.overcommitted > 0 and not _elsewhere(pod, node):
             return (
                 pod.node,
@@ -84,10 +87,10 @@ def _listed(devices: list[str]) -> str:
     return f"Accelerator {devices[0]}" if len(devices) == 1 else f"Accelerators {', '.join(devices)}"
 
 
-def _told(node: NodeHealth) -> str:
-    """Say what a producer says of the devices of a node that work has to give up."""
-    fault = next(one for one in node.faults if one.devices and one.action is Action.DRAIN_DEVICE)
-    return f"must be given up: {fault.named}"
+def _told(node: NodeHealth, hit: list[str]) -> str:
+    """Say what a producer says of these devices."""
+    fault = next(one for one in node.faults if one.action is Action.DRAIN_DEVICE and hit[0] in one.devices)
+    return f"must be given up ({fault.named})"
 
 
 def _elsewhere(pod: PodFact, node: NodeHealth) -> bool:
@@ -245,7 +248,7 @@ def _node_sentence(node: NodeHealth, cause: Cause, tenants: list[PodFact | None]
         case Cause.NODE_NOT_READY:
             return f"Node {node.name} has been NotReady for longer than the grace period; {on_it}."
         case _:
-            said = node.leaving.named.rstrip(".") if node.leaving else "a hardware fault"
+            said = node.leaving.named if node.leaving else "a hardware fault"
             return (
                 f"Node {node.name} has reported trouble for longer than the grace period ({said}); {on_it}."
             )

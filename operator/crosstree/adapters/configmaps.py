@@ -1,0 +1,67 @@
+"""ConfigMaps in which agents report on nodes: from the watch to signals, each a source of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from crosstree.adapters import mindcluster, wire
+from crosstree.base.errors import SpecError
+from crosstree.core.health import Signal
+
+log = logging.getLogger(__name__)
+
+SELECTOR = "mx-consumer-cim=true"
+"""Label of the ConfigMaps that MindCluster's components write for one another."""
+
+
+class ConfigMapSink:
+    """Reads the reports of one namespace.
+
+    Args:
+        report: Told all that one source says of a node: node, source, signals.
+    """
+
+    def __init__(self, report: Callable[[str, str, Sequence[Signal]], None]) -> None:
+        self._report = report
+        self._known: set[str] = set()
+        self._unseen: set[str] = set()
+        self._warned: dict[str, str] = {}
+
+    def begin_list(self) -> None:
+        """A complete list follows; what it does not hold is gone."""
+        self._unseen = set(self._known)
+
+    def put(self, item: wire.ConfigMap) -> None:
+        """Take over a report as it is now. One that can't be read is one warning, and what it said stands."""
+        name = item.metadata.name
+        node = mindcluster.node_of(name)
+        if not node:
+            return
+        self._known.add(name)
+        self._unseen.discard(name)
+        try:
+            found = mindcluster.signals(name, item.data or mindcluster.Reports())
+        except SpecError as error:
+            if self._warned.get(name) != str(error):
+                self._warned[name] = str(error)
+                log.warning("%s", error)
+            return
+        self._warned.pop(name, None)
+        self._report(node, name, found)
+
+    def drop(self, item: wire.ConfigMap) -> None:
+        """A report was deleted: what it said has gone."""
+        self._forget(item.metadata.name)
+
+    def end_list(self) -> None:
+        """The list is complete."""
+        for name in self._unseen:
+            self._forget(name)
+        self._unseen = set()
+
+    def _forget(self, name: str) -> None:
+        self._warned.pop(name, None)
+        if name in self._known:
+            self._known.discard(name)
+            self._report(mindcluster.node_of(name), name, ())
