@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 
 from crosstree.adapters import requests, wire
 from crosstree.adapters.nodehealth import NodeHealths
@@ -110,6 +111,7 @@ def _amounts(quantities: wire.Quantities | None) -> Request:
     )
 
 
+@lru_cache(maxsize=65536)  # a node tells the same few times again with every change of anything
 def _time(text: str | None) -> float:
     try:
         return from_rfc3339(text) if text else 0.0

@@ -33,6 +33,18 @@ class Verdict:
 
 WELL = Verdict()
 
+_MEMO = 4096
+"""Meanings remembered by a rulebook. A cluster has some dozens; the bound guards against reasons made up for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What a signal means, but for its time."""
+
+    action: Action
+    grace: float
+    settling: bool = False
+
 
 class Rulebook:
     """The rules of a policy and those of the catalog behind it, found by the name of a signal.
@@ -42,21 +54,21 @@ class Rulebook:
         catalog: Asked where none of them speaks of a signal.
     """
 
-    __slots__ = ("_rules", "policy")
+    __slots__ = ("_meanings", "_rules", "policy")
 
     def __init__(self, policy: HealthPolicy, catalog: Iterable[HealthRule]) -> None:
         self.policy = policy
         self._rules: dict[str, list[HealthRule]] = {}
         for rule in (*policy.rules, *catalog):
             self._rules.setdefault(rule.condition, []).append(rule)
+        self._meanings: dict[tuple[str, str, str], _Meaning | None] = {}
 
     def judge(self, signals: Sequence[Signal], now: float) -> Verdict:
         """Return what becomes of a node that these signals speak of. O(signals), nothing for those without a rule."""
         faults = [
             fault
             for signal in signals
-            if (rules := self._rules.get(signal.name)) is not None
-            and (fault := self._fault(signal, rules, now)) is not None
+            if signal.name in self._rules and (fault := self._fault(signal, now)) is not None
         ]
         if not faults:
             return WELL
@@ -71,41 +83,46 @@ class Rulebook:
             since = min(kept_away, default=0.0)
         return Verdict(state, since, tuple(faults), min(settled, default=None))
 
-    def _fault(self, signal: Signal, rules: Sequence[HealthRule], now: float) -> Fault | None:
-        rule = next((one for one in rules if _fits(one, signal)), None)
-        if rule is None:
-            return self._settling(signal, rules, now)
-        if rule.action is Action.IGNORE:
+    def _fault(self, signal: Signal, now: float) -> Fault | None:
+        asked = signal.name, signal.status, signal.reason
+        if asked in self._meanings:
+            meaning = self._meanings[asked]
+        else:
+            if len(self._meanings) >= _MEMO:
+                self._meanings.clear()
+            meaning = self._meanings[asked] = self._meaning(signal)
+        if meaning is None or (meaning.settling and now - signal.since >= self.policy.settle):
             return None
         return Fault(
             signal.name,
-            rule.action,
+            meaning.action,
             signal.since,
-            said(signal),
-            self.policy.grace if rule.grace is None else rule.grace,
-            resource=signal.resource,
-            devices=signal.devices,
+            self._gone if meaning.settling else said(signal),
+            meaning.grace,
+            meaning.settling,
+            signal.resource,
+            signal.devices,
         )
 
-    def _settling(self, signal: Signal, rules: Sequence[HealthRule], now: float) -> Fault | None:
-        """Judge a signal that is well now. What it was before is unknown but for when it changed."""
+    def _meaning(self, signal: Signal) -> _Meaning | None:
+        """Say what a signal of this name, status and reason means, whenever it began."""
+        rules = self._rules[signal.name]
+        rule = next((one for one in rules if _fits(one, signal)), None)
+        if rule is not None:
+            grace = self.policy.grace if rule.grace is None else rule.grace
+            return None if rule.action is Action.IGNORE else _Meaning(rule.action, grace)
+        # It is well now. What it was before is unknown, but for when it changed.
         others = [one for one in rules if one.status != signal.status]
         before = next(
             (one for one in others if one.reason in ("", signal.reason)), others[0] if others else None
         )
         if before is None or before.action in (Action.IGNORE, Action.RESTART_POD):
             return None
-        if now - signal.since >= self.policy.settle:
-            return None
-        return Fault(
-            signal.name,
-            Action.AVOID,
-            signal.since,
-            f"gone; new work again when it has been gone for {self.policy.settle:.0f} s",
-            settling=True,
-            resource=signal.resource,
-            devices=signal.devices,
-        )
+        return _Meaning(Action.AVOID, 0.0, settling=True)
+
+    @property
+    def _gone(self) -> str:
+        return f"gone; new work again when it has been gone for {self.policy.settle:.0f} s"
 
 
 def _fits(rule: HealthRule, signal: Signal) -> bool:

@@ -73,7 +73,7 @@ def device_trouble(facts: JobFacts) -> tuple[str, str] | None:
         if hit := sorted(pod.devices & node.drained):
             return (
                 pod.node,
-                f"{_listed(hit)} of worker {pod.index} on node {pod.node} must be given up{_told(node, hit)}.",
+                f"{_listed(hit)} of worker {pod.index} on node {pod.node} {_told(node, hit)}.",
             )
         if node.overcommitted > 0 and not _elsewhere(pod, node):
             return (
