@@ -2,8 +2,8 @@
 
 Computed from a Snapshot alone, so the operator and the simulator count alike. Meaning of the five numbers:
 `total` devices are present; `unhealthy` ones stand on nodes that are not ready or have to be left, or are taken out
-one by one, `healthy` are the others; `allocated` ones are requested by pods, whoever made them, or promised to a
-gang; `free` ones a new gang could have now, so none on a cordoned or avoided node or in a closed pool.
+one by one, `healthy` are the others; `allocated` ones are healthy and requested by pods, whoever made them, or
+promised to a gang; `free` ones a new gang could have now, so none on a cordoned or avoided node or in a closed pool.
 """
 
 from __future__ import annotations
@@ -170,9 +170,8 @@ def _pool(snapshot: Snapshot, pool: Pool, free: Int64) -> PoolRow:
     total = snapshot.present(pool)
     broken = np.isin(snapshot.state[pool.nodes], LOST)
     unhealthy = int(np.where(broken, total, total - offered).sum())
-    counts = Counts(
-        int(total.sum()), int(total.sum()) - unhealthy, int(used.sum()), int(free.sum()), unhealthy
-    )
+    held = int(np.where(broken, 0, used).sum())
+    counts = Counts(int(total.sum()), int(total.sum()) - unhealthy, held, int(free.sum()), unhealthy)
     return PoolRow(
         name=pool.name,
         vendor=pool.profile.vendor,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from crosstree.core.accelerator import Profile
-from crosstree.core.inventory import MAX_DOMAINS, Counts, take
+from crosstree.core.inventory import MAX_DOMAINS, Counts, Named, take
 from crosstree.core.snapshot import NodeState, Pool, Snapshot
 from crosstree.core.topology import LevelSpec, build
 
@@ -74,9 +74,15 @@ def test_a_cordoned_node_is_healthy_but_gives_nothing():
 
 
 @pytest.mark.parametrize("state", [NodeState.NOT_READY, NodeState.UNHEALTHY])
-def test_a_broken_node_is_unhealthy_and_keeps_what_it_holds(state):
-    counts = take(a_fleet(FOUR, used={"n1": 8}, state={"n1": state})).counts
-    assert counts == Counts(total=32, healthy=24, allocated=8, free=24, unhealthy=8)
+def test_a_device_on_a_broken_node_is_unhealthy_and_nothing_else_whoever_holds_it(state):
+    counts = take(a_fleet(FOUR, used={"n1": 8, "n2": 8}, state={"n1": state})).counts
+    assert counts == Counts(total=32, healthy=24, allocated=8, free=16, unhealthy=8)
+
+
+def test_an_avoided_node_is_healthy_and_gives_nothing_new():
+    found = take(a_fleet(FOUR, used={"n1": 4}, state={"n1": NodeState.AVOIDED}))
+    assert found.counts == Counts(total=32, healthy=32, allocated=4, free=24, unhealthy=0)
+    assert (found.avoided, found.ready) == (Named(1, ("n1",)), 4)
 
 
 def test_an_overcommitted_node_has_nothing_less_than_nothing_free():

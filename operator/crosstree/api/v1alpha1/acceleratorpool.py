@@ -96,7 +96,7 @@ class AcceleratorPoolStatus(Wire):
     healthy: Count | None = None
     """Those that can be used."""
     allocated: Count | None = None
-    """Held by pods, whoever made them."""
+    """Held by pods, whoever made them, and not broken."""
     free: Count | None = None
     """Usable now."""
     unhealthy: Count | None = None

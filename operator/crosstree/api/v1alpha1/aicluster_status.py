@@ -28,7 +28,7 @@ class AcceleratorCounts(Wire):
     healthy: Count
     """Those that can be used."""
     allocated: Count
-    """Held by pods, whoever made them."""
+    """Held by pods, whoever made them, and not broken."""
     free: Count
     """Usable now."""
     unhealthy: Count
