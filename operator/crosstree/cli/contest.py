@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import statistics
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crosstree.base.clock import SystemClock, monotonic
+from crosstree.base.clock import monotonic
 from crosstree.base.errors import SpecError, Unavailable
-from crosstree.base.names import API_VERSION
-from crosstree.cli.access import OURS, Json, connected, listed
+from crosstree.cli import ground
+from crosstree.cli.access import OURS, connected, listed
 from crosstree.cli.burst import Outcome, Seen, burst, cleared, created, watching
-from crosstree.cli.burst_objects import Case, Post, Shape, impossible_job, pod_groups, shape_of, training_jobs
+from crosstree.cli.burst_objects import Case, Shape, impossible_job, pod_groups, shape_of, training_jobs
 from crosstree.cli.measure import Record, Value, report
 from crosstree.cli.options import Format
 from crosstree.cli.output import console
@@ -24,16 +23,10 @@ from crosstree.cli.write_count import counter
 if TYPE_CHECKING:
     from crosstree.adapters.client import Api
 
-MERGE_PATCH = "application/merge-patch+json"
 IN_TREE = "in-tree"
-MADE = "bench"
-"""Name of the AICluster that a bench makes when there is none."""
 
 MOST_WRITTEN = 8
 """What was written most is named in the record: that many kinds of writes."""
-
-READY_WITHIN = 60.0
-"""Seconds until an AICluster must show the accelerators; the operator needs two at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +56,15 @@ def run(
 async def _run(contest: Contest, kubeconfig: str | None, context: str | None) -> list[Record]:
     records: list[Record] = []
     rates: dict[tuple[Case, str], list[float]] = {}
-    async with connected(kubeconfig, context) as api, _operator(contest, api, kubeconfig, context) as memory:
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(connected(kubeconfig, context))
+        memory: Callable[[], int] | None = None
+        if contest.operator:
+            operator = await stack.enter_async_context(ground.operator(api, kubeconfig, context))
+            memory = operator.peak_memory
         ours = any(side != IN_TREE for side in contest.sides)
-        async with _ai_cluster(contest, api, wanted=ours) as name, _namespace(api) as namespace:
+        name = await stack.enter_async_context(ground.ai_cluster(api, contest.cluster)) if ours else ""
+        async with ground.namespace(api) as namespace:
             labels = await _level_labels(api, contest, name)
             async with watching(api, namespace) as seen:
                 for turn in range(contest.rounds):
@@ -95,7 +94,7 @@ async def _one(
     if side == IN_TREE:
         posts = pod_groups(shape, namespace=namespace, level_label=label, resource=contest.resource)
     else:
-        await _bind(api, name, side)
+        await ground.bind(api, name, side)
         posts = training_jobs(shape, namespace=namespace, cluster=name, resource=contest.resource)
     with _progress(f"{side}: {shape.gangs} x {shape.workers}", shape.pods) as tick:
         return await burst(api, seen, posts, shape.pods, tick=tick, count=counter(api, contest.audit_log))
@@ -153,7 +152,7 @@ async def _impossible(contest: Contest, api: Api, name: str, namespace: str) -> 
     begun = monotonic()
     await created(api, post)
     reason = ""
-    while not reason and monotonic() - begun < READY_WITHIN:
+    while not reason and monotonic() - begun < ground.READY_WITHIN:
         status = (await api.get_json(f"{post.path}/{job}")).get("status", {})
         reason = (status.get("waiting") or {}).get("reason", "")
         if not reason:
@@ -161,75 +160,6 @@ async def _impossible(contest: Contest, api: Api, name: str, namespace: str) -> 
     taken = monotonic() - begun
     await api.request("DELETE", f"{post.path}/{job}")
     return Record("S13", "explained_in_cluster", taken, "s", {"reason": reason or "none within the time"})
-
-
-@asynccontextmanager
-async def _namespace(api: Api) -> AsyncIterator[str]:
-    """Make a namespace of this run's own, and take it away with all that is in it."""
-    name = f"crosstree-bench-{int(SystemClock().now())}"
-    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-    await created(api, Post("/api/v1/namespaces", json.dumps(body).encode()))
-    try:
-        begun = monotonic()
-        # Pods are refused until the controller manager has made the default service account.
-        while not (await api.get_json(f"/api/v1/namespaces/{name}/serviceaccounts"))["items"]:
-            if monotonic() - begun > 30:
-                raise Unavailable(
-                    f"namespace {name} has no service account after 30 s; is the controller manager up?"
-                )
-            await asyncio.sleep(0.05)
-        yield name
-    finally:
-        await api.request("DELETE", f"/api/v1/namespaces/{name}")
-
-
-@asynccontextmanager
-async def _ai_cluster(contest: Contest, api: Api, *, wanted: bool) -> AsyncIterator[str]:
-    """Find the AICluster, or make one; wait until it is ready; put its binding back at the end."""
-    if not wanted:
-        yield ""
-        return
-    names = [str(one["metadata"]["name"]) for one in await listed(api, f"{OURS}/aiclusters")]
-    if contest.cluster is not None and contest.cluster not in names:
-        raise SpecError(
-            f"--cluster {contest.cluster!r} is no AICluster; there are: {', '.join(names) or 'none'}."
-        )
-    if contest.cluster is None and len(names) > 1:
-        raise SpecError(f"there are {len(names)} AIClusters; name one with --cluster: {', '.join(names)}.")
-    name = contest.cluster or (names[0] if names else MADE)
-    path = f"{OURS}/aiclusters/{name}"
-    if name not in names:
-        body = {"apiVersion": API_VERSION, "kind": "AICluster", "metadata": {"name": name}, "spec": {}}
-        await created(api, Post(f"{OURS}/aiclusters", json.dumps(body).encode()))
-    before = (await api.get_json(path)).get("spec", {}).get("scheduling", {}).get("binding")
-    try:
-        await _ready(api, path)
-        yield name
-    finally:
-        if name not in names:
-            await api.request("DELETE", path)
-        else:
-            await _bind(api, name, before)
-
-
-async def _ready(api: Api, path: str) -> Json:
-    begun = monotonic()
-    while True:
-        seen: Json = (await api.get_json(path)).get("status", {})
-        if any(c["type"] == "Ready" and c["status"] == "True" for c in seen.get("conditions", ())):
-            return seen
-        if monotonic() - begun > READY_WITHIN:
-            said = "; ".join(str(c.get("message", "")) for c in seen.get("conditions", ()))
-            raise Unavailable(
-                f"the AICluster is not ready after {READY_WITHIN:.0f} s ({said or 'no status at all'}). "
-                "Is the operator running? --operator starts one."
-            )
-        await asyncio.sleep(0.1)
-
-
-async def _bind(api: Api, name: str, binding: str | None) -> None:
-    body = json.dumps({"spec": {"scheduling": {"binding": binding}}}).encode()
-    await api.request("PATCH", f"{OURS}/aiclusters/{name}", body=body, content_type=MERGE_PATCH)
 
 
 async def _level_labels(api: Api, contest: Contest, cluster: str) -> tuple[str, dict[str, str]]:
@@ -257,23 +187,6 @@ async def _level_labels(api: Api, contest: Contest, cluster: str) -> tuple[str, 
         label = ""
     values = {n["metadata"]["name"]: str(n["metadata"].get("labels", {}).get(label, "")) for n in nodes}
     return label, values
-
-
-@asynccontextmanager
-async def _operator(
-    contest: Contest, api: Api, kubeconfig: str | None, context: str | None
-) -> AsyncIterator[Callable[[], int] | None]:
-    """Start an operator for this run if asked; yields how to read its peak memory in bytes."""
-    if not contest.operator:
-        yield None
-        return
-    from crosstree.api.v1alpha1.crds import crds
-    from crosstree.cli.crds import applied
-    from crosstree.cli.operator_process import Operator
-
-    await applied(api, list(crds().values()))
-    with Operator.start(kubeconfig=kubeconfig, context=context) as operator:
-        yield operator.peak_memory
 
 
 @contextmanager
