@@ -86,7 +86,7 @@ def test_the_package_never_imports_what_is_for_development_only() -> None:
         module.at(node, f"imports {name}")
         for module in modules()
         for node, name in module.imports()
-        if name.partition(".")[0] in {"localcluster", "tests", "tools", "demo"}
+        if name.partition(".")[0] in {"localcluster", "bench", "tests", "tools", "demo"}
     ]
     assert not breaches, report("these are not in the wheel:", breaches)
 

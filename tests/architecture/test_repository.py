@@ -57,7 +57,7 @@ def test_every_public_function_class_and_module_says_what_it_is_for() -> None:
 def test_nothing_is_left_for_later_in_the_code() -> None:
     breaches = [
         f"{path.relative_to(ROOT)}:{number} {line.strip()[:80]}"
-        for path in _texts("operator", "localcluster", "tests", "docs", "tools", "demo", "examples")
+        for path in _texts("operator", "localcluster", "bench", "tests", "docs", "tools", "demo", "examples")
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if LEFTOVER.search(line)
     ]
@@ -67,7 +67,9 @@ def test_nothing_is_left_for_later_in_the_code() -> None:
 def test_no_path_of_one_machine_is_written_down() -> None:
     breaches = [
         f"{path.relative_to(ROOT)}:{number} {line.strip()[:100]}"
-        for path in _texts("operator", "localcluster", "docs", "tools", "demo", "examples", "requirements")
+        for path in _texts(
+            "operator", "localcluster", "bench", "docs", "tools", "demo", "examples", "requirements"
+        )
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if MACHINE_PATH.search(line)
     ]

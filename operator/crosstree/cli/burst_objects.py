@@ -68,8 +68,10 @@ def shape_of(case: Case, asked: Shape) -> Shape:
             return Shape(200, 1, asked.per_worker, "")
 
 
-def training_jobs(shape: Shape, *, namespace: str, cluster: str, resource: str) -> list[Post]:
-    """Make one TrainingJob per gang."""
+def training_jobs(
+    shape: Shape, *, namespace: str, cluster: str, resource: str, name: str = "g{}"
+) -> list[Post]:
+    """Make one TrainingJob per gang, each named after its number."""
     topology = {"required" if shape.strict else "preferred": shape.level} if shape.level else None
     posts: list[Post] = []
     for number in range(shape.gangs):
@@ -85,7 +87,7 @@ def training_jobs(shape: Shape, *, namespace: str, cluster: str, resource: str) 
         body = {
             "apiVersion": API_VERSION,
             "kind": "TrainingJob",
-            "metadata": {"name": f"g{number}", "namespace": namespace},
+            "metadata": {"name": name.format(number), "namespace": namespace},
             "spec": spec,
         }
         posts.append(Post(JOBS.format(namespace=namespace), json.dumps(body).encode()))

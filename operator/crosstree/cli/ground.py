@@ -28,13 +28,13 @@ READY_WITHIN = 60.0
 
 
 @asynccontextmanager
-async def namespace(api: Api) -> AsyncIterator[str]:
+async def namespace(api: Api, suffix: str = "") -> AsyncIterator[str]:
     """Make a namespace of this run's own, and take it away with all that is in it.
 
     Raises:
         Unavailable: no controller manager makes its service account.
     """
-    name = f"crosstree-bench-{int(SystemClock().now())}"
+    name = f"crosstree-bench-{int(SystemClock().now())}{suffix}"
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     await created(api, Post("/api/v1/namespaces", json.dumps(body).encode()))
     try:

@@ -26,9 +26,15 @@ class Operator:
         """Everything it wrote."""
 
     @staticmethod
-    def start(*, kubeconfig: str | None, context: str | None = None, log: Path | None = None) -> Operator:
-        """Start it; returns at once. Health endpoints are off, so that several never fight for a port."""
-        command = [sys.executable, "-m", "crosstree", "run", "--listen", "127.0.0.1:0"]
+    def start(
+        *,
+        kubeconfig: str | None,
+        context: str | None = None,
+        log: Path | None = None,
+        listen: str = "127.0.0.1:0",
+    ) -> Operator:
+        """Start it; returns at once. Without `listen` it has no endpoints, so that several never fight for a port."""
+        command = [sys.executable, "-m", "crosstree", "run", "--listen", listen]
         command += ["--kubeconfig", kubeconfig] if kubeconfig else []
         command += ["--context", context] if context else []
         if log is None:
@@ -64,6 +70,14 @@ class Operator:
             return 0
         found = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
         return int(found[0]) * 1024 if found else 0
+
+    def processor_seconds(self) -> float:
+        """Return the processor time it has used so far; 0 where the system does not tell."""
+        try:
+            fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime, stime: see proc(5)
 
     def stop(self) -> None:
         """Ask it to stop, wait, and kill it if it does not."""

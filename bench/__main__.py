@@ -1,0 +1,140 @@
+"""`python -m bench VERB`: one verb for each bench that only developers run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.breaks import Break
+from crosstree.base.errors import CrosstreeError
+from crosstree.cli.measure import Record, report
+from crosstree.cli.options import Format, Kubeconfig, NoColor, Output
+from localcluster.errors import LocalClusterError
+
+app = typer.Typer(
+    help="Benches that break things or stand in for an API server.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def recovery(
+    workers: Annotated[int, typer.Option(help="Workers of the gang.", min=2)] = 128,
+    per_worker: Annotated[int, typer.Option(help="Accelerators of each.", min=1)] = 8,
+    repeats: Annotated[int, typer.Option(help="Breaks of each kind.", min=1)] = 5,
+    binding: Annotated[
+        list[str] | None, typer.Option(help="Scheduler, Direct; several times; else both.")
+    ] = None,
+    how: Annotated[
+        list[Break] | None, typer.Option("--break", help="Which; several times; else all.")
+    ] = None,
+    output: Output = Format.TABLE,
+    kubeconfig: Kubeconfig = None,
+    no_color: NoColor = False,
+) -> None:
+    """S10: break a running gang on simulated nodes and time what follows."""
+    from bench.recovery import Plan, measure
+
+    plan = Plan(workers, per_worker, repeats, binding or ("Scheduler", "Direct"), how or tuple(Break))
+    _report(measure(plan, _path(kubeconfig)), output, "Recovery of a gang", no_color=no_color)
+
+
+@app.command()
+def start(
+    nodes: Annotated[int, typer.Option(help="Nodes of 8 accelerators.", min=16)] = 12_500,
+    pods: Annotated[int, typer.Option(help="Pods, those of gangs included.", min=1)] = 100_000,
+    gangs: Annotated[int, typer.Option(help="Running gangs.", min=0)] = 1_000,
+    repeats: Annotated[int, typer.Option(help="Starts.", min=1)] = 1,
+    output: Output = Format.TABLE,
+    no_color: NoColor = False,
+) -> None:
+    """S14: start an operator on recorded lists and time it until its first decision."""
+    from bench.recorded import Size
+    from bench.start import measure
+
+    _report(measure(Size(nodes, pods, gangs), repeats), output, "Start on a large cluster", no_color=no_color)
+
+
+@app.command()
+def standing(
+    audit_log: Annotated[
+        Path, typer.Option(metavar="FILE", help="Of the API server, which was started with --audit.")
+    ],
+    gangs: Annotated[int, typer.Option(help="Gangs that run.", min=1)] = 60,
+    workers: Annotated[int, typer.Option(help="Workers of each.", min=1)] = 16,
+    others: Annotated[int, typer.Option(help="Pods of others, bound and idle.", min=0)] = 0,
+    idle: Annotated[float, typer.Option(help="Seconds to count writes for.", min=1)] = 60.0,
+    output: Output = Format.TABLE,
+    kubeconfig: Kubeconfig = None,
+    no_color: NoColor = False,
+) -> None:
+    """S14 and S15 on a real API server: an idle minute, and an operator that comes back to what runs."""
+    from bench.standing import Plan, measure
+    from crosstree.cli.burst_objects import Shape
+
+    plan = Plan(Shape(gangs, workers, 8, "leaf"), others, idle, audit_log)
+    _report(measure(plan, _path(kubeconfig)), output, "An operator with little to do", no_color=no_color)
+
+
+@app.command()
+def verdict(
+    figures: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines that benches have written.")],
+    no_color: NoColor = False,
+) -> None:
+    """Hold figures against their bars, in one table. A figure that was not taken is named, too."""
+    from bench.bars import judged, rows, taken
+    from crosstree.cli.output import console, table
+
+    found = judged(taken(figures.read_text()))
+    console(no_color=no_color).print(
+        table("Figures and bars", ("ID", "FIGURE", "#WORST", "BAR", "VERDICT", "OF"), rows(found))
+    )
+
+
+@app.command()
+def replay(
+    port: Annotated[int, typer.Option(help="TCP port on the loopback.", min=1, max=65535)],
+    nodes: Annotated[int, typer.Option(min=16)] = 12_500,
+    pods: Annotated[int, typer.Option(min=1)] = 100_000,
+    gangs: Annotated[int, typer.Option(min=0)] = 1_000,
+) -> None:
+    """Serve recorded lists until stdin closes; says so on stdout once it listens."""
+    from bench.recorded import Size
+    from bench.replay import main
+
+    asyncio.run(main(Size(nodes, pods, gangs), port))
+
+
+def _report(records: AsyncIterator[Record], output: Format, title: str, *, no_color: bool) -> None:
+    """Report everything that was measured, even if the last part of it failed; for programs as it comes."""
+    found: list[Record] = []
+
+    async def collect() -> None:
+        async for record in records:
+            found.append(record)
+            if output is not Format.TABLE:
+                report([record], output, title=title)
+
+    try:
+        asyncio.run(collect())
+    finally:
+        if output is Format.TABLE:
+            report(found, output, title=title, no_color=no_color)
+
+
+def _path(kubeconfig: str | None) -> Path:
+    return Path(kubeconfig or os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config")
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except (CrosstreeError, LocalClusterError) as error:
+        sys.exit(f"bench: {error}")
