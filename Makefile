@@ -72,7 +72,7 @@ verify: setup ## Fail if crds/ or docs/reference/ differ from the code they are 
 generate: setup ## Write crds/ and docs/reference/ anew from the code
 	@$(BIN)/python -m tools.verify --write
 
-bench: setup binaries ## Time decisions in process and whole gangs through a local cluster (JSON lines)
+bench: setup binaries ## Every figure that has a bar, in ten minutes: JSON lines, then a table (quiet machine!)
 	@BIN=$(BIN) NODES=$(NODES) tools/bench.sh
 
 binaries: setup
