@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crosstree.reconcilers.trainingjob.expectations import SEEN_WITHIN, Expectations
+from crosstree.reconcilers.trainingjob.expectations import SEEN_WITHIN, SERVED_WITHIN, Expectations
 
 
 def test_the_time_to_see_a_gang_runs_from_the_look_after_its_creation_however_long_that_took():
@@ -18,3 +18,17 @@ def test_a_pod_that_was_not_made_is_not_waited_for():
     expectations.come("ml/a", ["a-worker-0"])
     expectations.forgo("ml/a", "a-worker-0")
     assert not expectations.pending("ml/a", (), now=1000.0)
+
+
+def test_a_service_is_made_once_while_pods_of_a_busy_cluster_are_made_first() -> None:
+    expectations = Expectations()
+    assert expectations.serve("uid", now=1000.0)
+    assert not expectations.serve("uid", now=1000.0 + 2 * SEEN_WITHIN)
+    assert expectations.serve("uid", now=1000.0 + SERVED_WITHIN)
+
+
+def test_a_service_that_could_not_be_made_is_made_at_the_next_look() -> None:
+    expectations = Expectations()
+    expectations.serve("uid", now=1000.0)
+    expectations.unserve("uid")
+    assert expectations.serve("uid", now=1000.1)

@@ -17,6 +17,11 @@ from crosstree.core.pods import PodFact
 SEEN_WITHIN = 5.0
 """Seconds after which a pod that is still not seen counts as never made."""
 
+SERVED_WITHIN = 20.0
+"""Seconds after the look that made a Service within which it is not made again. Its creation comes after that of the
+pods, which the time of the look is before, and gives way to pods of other gangs: both may take long.
+"""
+
 TAKEN_AFTER = 30.0
 """Seconds for which a name has to be in use, without its pod being seen among the job's, to count as somebody
 else's: longer than any watch lags that is worth working with."""
@@ -78,9 +83,9 @@ class Expectations:
 
     def serve(self, uid: str, now: float) -> bool:
         """Tell whether a job's Service should be made now; if so, take note that it was."""
-        if self._served.get(uid, -math.inf) + SEEN_WITHIN > now:
+        if self._served.get(uid, -math.inf) + SERVED_WITHIN > now:
             return False
-        self._served = {other: at for other, at in self._served.items() if at + SEEN_WITHIN > now}
+        self._served = {other: at for other, at in self._served.items() if at + SERVED_WITHIN > now}
         self._served[uid] = now
         return True
 
