@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import kopf
 
+from crosstree.base.clock import monotonic
 from crosstree.controllers import acceleratorpools, aiclusters, jobqueues, trainingjobs
 from crosstree.controllers.intake import Intake
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+"""Seconds before kopf is begun anew: the first, doubling to the last."""
+
+HEALTHY = 5.0
+"""Seconds kopf must have lasted for the next failure to count as the first again."""
 
 
 class Patience:
@@ -71,13 +83,32 @@ def settings() -> kopf.OperatorSettings:
 async def listen(intake: Intake, login: Login, *, stop: asyncio.Event, started: Callable[[], None]) -> None:
     """Hear of our kinds until `stop` is set.
 
+    kopf gives up for good at an answer it does not expect: a list refused with 403 or 410, an ERROR event, a line
+    that is no JSON. It is begun anew then, with a list of everything, after pauses that grow to `LONGEST_PAUSE`.
+
     Args:
         intake: Where objects go.
         login: Gives kopf its connection.
         stop: Set it to end.
-        started: Called once kopf has set itself up; it takes the signal handlers of the process for itself,
+        started: Called each time kopf has set itself up; it takes the signal handlers of the process for itself,
             so that this is the moment to take them back.
     """
+    pause = FIRST_PAUSE
+    while not stop.is_set():
+        began = monotonic()
+        try:
+            await _listen(intake, login, stop, started)
+        except Exception as error:
+            if monotonic() - began > HEALTHY:
+                pause = FIRST_PAUSE
+            log.warning("watching our kinds broke, beginning anew in %g s: %s", pause, error)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def _listen(intake: Intake, login: Login, stop: asyncio.Event, started: Callable[[], None]) -> None:
+    """Hear of our kinds until `stop` is set or kopf gives up."""
     ready = asyncio.Event()
     operator = asyncio.create_task(
         kopf.operator(

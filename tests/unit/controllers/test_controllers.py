@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -70,3 +71,31 @@ def test_handlers_are_thin():
     for file, handler in handlers:
         assert handler.end_lineno - handler.lineno < 15, f"{file}: {handler.name}"
         assert not any(isinstance(part, ast.If | ast.For | ast.Try) for part in ast.walk(handler)), file
+
+
+async def test_kopf_is_begun_anew_when_it_gives_up(monkeypatch):
+    stop, begun = asyncio.Event(), []
+
+    async def operator(*, stop_flag: asyncio.Event, **_: Any) -> None:
+        begun.append("kopf")
+        if len(begun) < 3:
+            raise RuntimeError("Error in the watch-stream: code 500")
+        stop_flag.set()
+
+    monkeypatch.setattr(kopf, "operator", operator)
+    monkeypatch.setattr(startup, "FIRST_PAUSE", 0.001)
+    await startup.listen(Heard(), nobody, stop=stop, started=lambda: None)
+    assert len(begun) == 3
+
+
+async def test_a_pause_before_kopf_is_begun_anew_ends_with_the_operator(monkeypatch):
+    stop = asyncio.Event()
+
+    async def operator(**_: Any) -> None:
+        asyncio.get_running_loop().call_soon(stop.set)
+        raise RuntimeError("Error in the watch-stream: code 500")
+
+    monkeypatch.setattr(kopf, "operator", operator)
+    monkeypatch.setattr(startup, "FIRST_PAUSE", 3600.0)
+    async with asyncio.timeout(10):
+        await startup.listen(Heard(), nobody, stop=stop, started=lambda: None)
