@@ -15,13 +15,12 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-import msgspec
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 
 from crosstree import __version__
 from crosstree.adapters.credentials import load
-from crosstree.adapters.failures import error_of, foreign
+from crosstree.adapters.failures import decoded, error_of, foreign
 from crosstree.adapters.resources import resource_of
 from crosstree.base.clock import monotonic
 from crosstree.base.errors import ApiError, SettingsError, Unavailable
@@ -171,8 +170,7 @@ class Api:
 
     async def get_json(self, path: str, *, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Return one object, or a list, as plain data. Errors as `request`."""
-        found: dict[str, Any] = msgspec.json.decode(await self.request("GET", path, query=query))
-        return found
+        return decoded("GET", path, await self.request("GET", path, query=query))
 
     @asynccontextmanager
     async def stream(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -23,6 +24,7 @@ from crosstree.base.errors import (
 LONGEST_RETRY_AFTER = 60.0
 """Seconds; a server that asks for more is asked again after this."""
 
+_object = msgspec.json.Decoder(dict[str, Any])
 _status = msgspec.json.Decoder(ApiStatus)
 
 
@@ -39,6 +41,9 @@ def error_of(method: str, path: str, status: int, body: bytes, retry_after: str 
     said = _read(body)
     message = f"{method} {path}: {status} {said.reason}: {said.message}".rstrip(": ")
     match status:
+        case 401:
+            # It says nothing about the request: credentials are being renewed, ours or the server's keys.
+            return Unavailable(message, status=status)
         case 404:
             return NotFound(message, status=status)
         case 409 if said.reason == "AlreadyExists":
@@ -71,6 +76,19 @@ def foreign(method: str, path: str) -> Iterator[None]:
         if "closed" not in str(error).lower():
             raise
         raise Unavailable(f"{method} {path}: the connection was closed by us") from error
+
+
+def decoded(method: str, path: str, body: bytes) -> dict[str, Any]:
+    """Return the object that an answer with status 200 holds.
+
+    Raises:
+        Unavailable: it is no JSON object: cut off, or a page of a proxy in between. What was asked for may have
+            been done all the same.
+    """
+    try:
+        return _object.decode(body)
+    except msgspec.MsgspecError as error:
+        raise Unavailable(f"{method} {path}: the answer is no JSON object ({error})") from error
 
 
 def _read(body: bytes) -> ApiStatus:

@@ -15,6 +15,7 @@ import msgspec
 
 from crosstree.adapters import wire
 from crosstree.adapters.client import JSON, MERGE_PATCH, Api
+from crosstree.adapters.failures import decoded
 from crosstree.adapters.lanes import Lane, Lanes
 from crosstree.adapters.resources import BY_PLURAL, EVENTS, PODS, SERVICES, Resource
 from crosstree.base.clock import Clock, to_rfc3339
@@ -151,13 +152,16 @@ class Writer:
         body = _json({"metadata": {"resourceVersion": resource_version}, "status": status})
         path = resource.path(namespace, name, "status")
         lane = Lane.LAUNCH if urgent else Lane.STATE
-        return _object(await self._send("PATCH", path, body, content_type=MERGE_PATCH, lane=lane))
+        answer = await self._send("PATCH", path, body, content_type=MERGE_PATCH, lane=lane)
+        return decoded("PATCH", path, answer)
 
     async def create_object(
         self, plural: str, namespace: str | None, body: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Create an object of one of our kinds; return it as stored. Errors as `create_pod`."""
-        return _object(await self._create(BY_PLURAL[plural], namespace, _json(body), Lane.STATE))
+        resource = BY_PLURAL[plural]
+        answer = await self._create(resource, namespace, _json(body), Lane.STATE)
+        return decoded("POST", resource.path(namespace), answer)
 
     async def patch_object(
         self, plural: str, namespace: str | None, name: str, patch: Mapping[str, Any]
@@ -170,7 +174,8 @@ class Writer:
         """
         resource = BY_PLURAL[plural]
         path = resource.path(namespace, name)
-        return _object(await self._send("PATCH", path, _json(patch), content_type=MERGE_PATCH))
+        answer = await self._send("PATCH", path, _json(patch), content_type=MERGE_PATCH)
+        return decoded("PATCH", path, answer)
 
     async def delete_object(
         self, plural: str, namespace: str | None, name: str, uid: str | None = None
@@ -253,8 +258,3 @@ class Writer:
 
 def _json(value: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode(value)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = msgspec.json.decode(body)
-    return found

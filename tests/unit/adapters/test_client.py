@@ -17,7 +17,7 @@ from tests.unit.adapters.apiserver import refuses, says, serving, streams
     ("status", "reason", "expected"),
     [
         (400, "BadRequest", errors.Refused),
-        (401, "Unauthorized", errors.Refused),
+        (401, "Unauthorized", errors.Unavailable),
         (403, "Forbidden", errors.Refused),
         (404, "NotFound", errors.NotFound),
         (409, "AlreadyExists", errors.AlreadyExists),
@@ -66,6 +66,17 @@ async def test_connection_cut_in_the_body_is_unavailable() -> None:
     async with serving(streams(b'{"half":', cut=True)) as (api, _):
         with pytest.raises(errors.Unavailable):
             await api.request("GET", "/x")
+
+
+async def test_a_page_of_a_proxy_instead_of_an_object_is_unavailable() -> None:
+    for page in ("<html>Please log in</html>", '{"items": [', "[]"):
+
+        async def answer(_: aiohttp.web.Request, page: str = page) -> aiohttp.web.StreamResponse:
+            return aiohttp.web.Response(text=page)
+
+        async with serving(answer) as (api, _):
+            with pytest.raises(errors.Unavailable, match="the answer is no JSON object"):
+                await api.get_json("/api/v1/nodes/n")
 
 
 async def test_no_answer_in_time_is_unavailable() -> None:

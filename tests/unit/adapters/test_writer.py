@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+import aiohttp.web
 import pytest
 
 from crosstree.adapters import writer as module
@@ -29,6 +30,15 @@ async def test_write_that_the_server_could_not_take_is_repeated() -> None:
         ("POST", "/api/v1/namespaces/ns/pods")
     ] * 3
     assert server.asked[0][2] == {"fieldManager": "crosstree"}
+
+
+async def test_a_change_whose_answer_was_cut_off_is_looked_at_again_soon() -> None:
+    async def half(_: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
+        return aiohttp.web.Response(text='{"metadata": {"resourceV')
+
+    async with serving(half) as (api, _):
+        with pytest.raises(errors.Unavailable):
+            await Writer(api, VirtualClock()).patch_status("jobqueues", None, "q", "7", {})
 
 
 async def test_tries_are_bounded() -> None:
