@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -78,13 +79,19 @@ def _path(loc: Sequence[int | str]) -> str:
 
 def _known(loc: Sequence[int | str], kind: type[Object]) -> str:
     """Say which field was meant, or which there are."""
-    schema: JsonSchema = structural(kind)
+    schema = _schema(kind)
     for part in loc[:-1]:
         inner = schema.get("items") if isinstance(part, int) else schema.get("properties", {}).get(part)
         schema = inner if isinstance(inner, dict) else {}
     names = sorted(schema.get("properties", {}))
     near = get_close_matches(str(loc[-1]), names, n=1)
     return f"did you mean {near[0]}" if near else f"the fields here are {', '.join(names)}"
+
+
+@cache
+def _schema(kind: type[Object]) -> JsonSchema:
+    """Making a schema takes tens of ms, and a stored object that is wrong is looked at again and again."""
+    return structural(kind)
 
 
 def _shown(value: Any) -> str:
