@@ -53,8 +53,12 @@ STALLED = 60.0
 """Seconds without a scheduling step after which a leader counts as hung; a step is due every few seconds."""
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, clock: Clock | None = None) -> None:
     """Run the operator until SIGTERM or SIGINT.
+
+    Args:
+        settings: What concerns this process.
+        clock: What time it is; the machine's clock unless a test moves it.
 
     Raises:
         SettingsError: it can't work with these settings, or the cluster lacks our kinds.
@@ -65,7 +69,7 @@ async def run(settings: Settings) -> None:
     _heed_signals(stop)
     api = await Api.connect(settings.kubeconfig, settings.context)
     try:
-        await Operator(settings, api, SystemClock()).run(stop)
+        await Operator(settings, api, clock or SystemClock()).run(stop)
     finally:
         await api.close()
 
