@@ -1,0 +1,150 @@
+"""The judge of the fault campaign sees what must not be: for each rule a history that breaks it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.judge import LAG, PARTIAL, SILENT, Judge
+from tests.support.sightings import Job, Node, Pod, Sighting
+
+GPU = "nvidia.com/gpu"
+JOB = Job("j", "ns/train", 2, 8, "leaf", False, False, 0, "", (), 0, 0, "", "", ())
+PLACED = replace(JOB, attempt=1, resource=GPU, places=("a", "b"))
+
+
+def a_node(name: str, leaf: str = "l1", *, usable: bool = True, gpus: int = 8) -> Node:
+    return Node(f"u-{name}", name, True, usable, (("leaf", leaf),), ((GPU, gpus),))
+
+
+def a_pod(index: int, node: str, *, attempt: int = 1, uid: str = "", **more: object) -> Pod:
+    made = Pod(
+        uid or f"p{attempt}{index}",
+        f"ns/train-worker-{index}",
+        "j",
+        attempt,
+        index,
+        node,
+        node,
+        ((GPU, 8),),
+        "Running",
+        False,
+    )
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+GANG = (JOB, PLACED, a_pod(0, "a"), a_pod(1, "b"))
+
+
+def judged(
+    *things: object, nodes: tuple[Node, ...] = (a_node("a"), a_node("b")), wait: float = 0.0
+) -> list[str]:
+    """Return the breaches of a history: an object each second, a negative one is a deletion."""
+    judge = Judge({"leaf": "leaf"})
+    at = 1000.0
+    for version, thing in enumerate((*nodes, *things)):
+        gone, one = (True, thing[0]) if isinstance(thing, tuple) else (False, thing)
+        judge.see(Sighting(version, at, one, gone=gone))
+        at += 1.0
+    judge.settle(at + wait)
+    return judge.breaches
+
+
+def test_a_gang_that_starts_as_decided_breaks_no_rule():
+    assert judged(*GANG) == []
+
+
+@pytest.mark.parametrize(
+    ("history", "says"),
+    [
+        pytest.param((JOB, a_pod(0, "a")), "0 of 2 workers placed", id="pod-before-placement"),
+        pytest.param((*GANG, a_pod(0, "a", uid="x")), "was made before", id="worker-twice"),
+        pytest.param(
+            (*GANG, replace(PLACED, attempt=2), a_pod(0, "a", attempt=2)),
+            "beside pods of attempts [1]",
+            id="two-attempts",
+        ),
+        pytest.param((JOB, PLACED, a_pod(0, "b")), "was made for b, the status says a", id="other-node"),
+        pytest.param((JOB, replace(PLACED, places=("a",))), "placed with 1 of 2", id="placed-in-part"),
+        pytest.param((JOB, replace(PLACED, places=("a", "a"))), "16 are promised", id="promised-twice"),
+        pytest.param(
+            (*GANG, replace(PLACED, attempt=0)), "attempt went from 1 back to 0", id="history-goes-back"
+        ),
+        pytest.param(
+            (
+                *GANG,
+                replace(PLACED, conditions=(("Finished", "True"),), phase="Succeeded"),
+                replace(PLACED, phase="Running"),
+            ),
+            "had ended (Succeeded) and is Running now",
+            id="ended-and-runs",
+        ),
+        pytest.param(
+            (JOB, replace(PLACED, conditions=(("Finished", "True"),), phase="Failed"), a_pod(0, "a")),
+            "after its job had ended",
+            id="pod-after-the-end",
+        ),
+    ],
+)
+def test_a_history_that_must_not_be_is_a_breach(history, says):
+    assert any(says in breach for breach in judged(*history)), judged(*history)
+
+
+def test_a_node_that_took_no_work_for_longer_than_the_operator_may_need_to_hear_of_it():
+    nodes = (a_node("a"), a_node("b", usable=False))
+    assert any("took no work" in breach for breach in judged(JOB, PLACED, nodes=nodes))
+
+
+def test_a_node_cordoned_in_the_moment_of_the_decision_is_nobodys_fault():
+    assert judged(JOB, a_node("b", usable=False), PLACED) == []
+
+
+def test_a_required_level_that_does_not_hold():
+    nodes = (a_node("a"), a_node("b", leaf="l2"))
+    assert any("requires one leaf" in breach for breach in judged(JOB, PLACED, nodes=nodes))
+
+
+def test_more_devices_in_use_than_there_are():
+    foreign = replace(a_pod(0, "a", uid="f"), owner="", key="ns/foreign")
+    assert any("with pod ns/train-worker-0 16 are in use" in one for one in judged(foreign, *GANG))
+
+
+def test_a_gang_that_stays_partly_alive():
+    history = (*GANG, (a_pod(1, "b"),))
+    assert judged(*history, wait=PARTIAL / 2) == []
+    assert judged(*history, wait=PARTIAL) == [
+        f"1 of 2 workers of ns/train were alive for {PARTIAL + 1:.0f} s"
+    ]
+
+
+def test_a_gang_whose_node_is_silent_is_waited_for():
+    silent = replace(a_node("a"), ready=False)
+    assert judged(*GANG, silent, (a_pod(1, "b"),), wait=PARTIAL) == []
+
+
+def test_a_job_that_waits_without_a_reason():
+    assert judged(JOB, wait=SILENT)
+    assert judged(replace(JOB, waiting="NotEnoughFree"), wait=SILENT) == []
+
+
+def test_deadlines_stand_still_while_a_fault_is_on():
+    judge = Judge({})
+    judge.see(Sighting(1, 0.0, JOB))
+    judge.fault(0.0, 100.0)
+    judge.settle(100.0 + SILENT / 2)
+    assert judge.breaches == []
+
+
+def test_what_happened_during_a_fault_may_be_unknown_to_the_operator_right_after_it():
+    judge = Judge({"leaf": "leaf"})
+    for at, thing in (
+        (0.0, a_node("a")),
+        (0.0, a_node("b")),
+        (99.0, JOB),
+        (100.0, a_node("b", usable=False)),
+    ):
+        judge.see(Sighting(int(at), at, thing))
+    judge.fault(99.0, 110.0 - LAG / 2)
+    judge.see(Sighting(110, 110.0, PLACED))
+    assert judge.breaches == []
