@@ -24,6 +24,8 @@ LAST_RETRY = 30.0
 SLOW_RETRY = 60.0
 """Seconds before a look at an object that failed for a reason that waiting does not cure."""
 
+_FORBIDDEN = 403
+
 
 class Waker:
     """Turns any number of wake-ups into few steps.
@@ -152,7 +154,8 @@ def retry_delay(error: Exception, count: int) -> float:
             return 0.0 if count <= 1 else growing
         case Throttled():
             return max(error.retry_after, growing)
-        case ApiError() if error.retryable:
+        case ApiError() if error.retryable or error.status == _FORBIDDEN:
+            # Rights and quotas come back without a word: an upgrade of the chart takes them away for a moment.
             return growing
         case _:
             return SLOW_RETRY

@@ -58,6 +58,7 @@ async def test_without_a_wake_up_a_step_is_due_after_the_idle_time():
         (Unavailable("down"), 40, LAST_RETRY),
         (Throttled("slow", retry_after=7.0), 1, 7.0),
         (Refused("no"), 1, SLOW_RETRY),
+        (Refused("no rights yet", status=403), 2, 0.4),
         (SpecError("odd"), 1, SLOW_RETRY),
         (ZeroDivisionError(), 3, SLOW_RETRY),
     ],
