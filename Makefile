@@ -10,13 +10,14 @@ NODES  ?= 1000
 REAL_NODES ?= 0
 FLEET  ?= localcluster/fleets/mixed.yaml
 NAME   ?= default
+MINUTES ?= 10
 
 # Setup is done again when one of these changes, whatever the file times of a fresh clone say.
 STAMP  := $(VENV)/.ready-$(shell cat requirements/dev.txt pyproject.toml | cksum | cut -d' ' -f1)
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-cluster test-e2e check format verify generate bench \
+.PHONY: help setup demo test test-unit test-cluster test-e2e chaos check format verify generate bench \
         cluster-up cluster-down binaries lock clean image sbom audit trainer
 
 help: ## Show this list
@@ -54,6 +55,11 @@ test-e2e: setup ## Tests with real kubelets and containers on this machine (root
 	@$(BIN)/python -m localcluster build --real-nodes >/dev/null
 	@echo "==> end-to-end tests on real nodes"
 	@$(BIN)/python -m pytest -m e2e $(ARGS)
+
+chaos: setup binaries ## Faults at random for MINUTES=10 [SEED=…], then 10,000 hostile objects and 1,000 operator kills
+	@$(BIN)/python -m tests.chaos campaign --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.chaos fuzz $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m tests.chaos kills $(if $(SEED),--seed $(SEED))
 
 check: setup verify ## Formatter, linter, strict types, generated files
 	@echo "==> ruff and mypy"
