@@ -158,8 +158,11 @@ class NodeHealths:
         kept = dict(less(fact.allocatable, fact.capacity, drained(fact.faults))).get(resource, 0)
         lost = max(columns.amount(name, resource)[1] - kept, 0)
         leave = leaving(fact.faults) if fact.state is NodeState.UNHEALTHY else None
-        grace = leave.grace if leave is not None else self.policy_of(name).grace
-        return NodeHealth(name, True, fact.state, fact.since, lost, grace, fact.faults)
+        policy = self.policy_of(name)
+        grace = leave.grace if leave is not None else policy.grace
+        return NodeHealth(
+            name, True, fact.state, fact.since, lost, grace, fact.faults, policy.unreachable_timeout
+        )
 
     def _judge(self, watched: _Watched) -> None:
         bare = watched.bare

@@ -71,7 +71,8 @@ class NodeHealth:
     `since` is when the state began, seconds since the epoch. `exists` is False once the Node object is gone.
     `overcommitted` is how many accelerators our pods there hold beyond what is allocatable: devices lost. `grace`
     is how many seconds its trouble must last before work leaves it; None where its job's cluster says. `faults`
-    are what producers report of it, the worst first.
+    are what producers report of it, the worst first. `unreachable_timeout` is how many seconds it must be silent
+    before pods on it are removed by force; None where its job's cluster says.
     """
 
     name: str
@@ -81,6 +82,7 @@ class NodeHealth:
     overcommitted: int = 0
     grace: float | None = None
     faults: tuple[Fault, ...] = ()
+    unreachable_timeout: float | None = None
 
     @property
     def leaving(self) -> Fault | None:

@@ -143,6 +143,7 @@ def test_a_rules_own_grace_goes_before_that_of_the_policy() -> None:
     world.node("n1", Signal("Hot", "True", since=9_000.0))
     world.node("n2")
     assert (world.healths.of("n1", NPU).grace, world.healths.of("n2", NPU).grace) == (600.0, 5.0)
+    assert world.healths.of("n1", NPU).unreachable_timeout == 300.0
 
 
 def test_a_node_that_is_gone_does_not_exist() -> None:
