@@ -5,6 +5,7 @@ How a cluster is scheduled is in its AICluster; here is only what concerns this 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
@@ -18,10 +19,12 @@ LONGEST_LEASE = 120
 
 
 def _split(value: object) -> object:
-    """Read a list as an environment variable holds it."""
-    return (
-        tuple(part for part in value.replace(",", " ").split() if part) if isinstance(value, str) else value
-    )
+    """Read a list as an environment variable holds it: by commas, or as JSON."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return tuple(json.loads(value))
+    return tuple(part for part in value.replace(",", " ").split() if part)
 
 
 class Settings(BaseSettings):
@@ -73,7 +76,7 @@ class Settings(BaseSettings):
     """Seconds that writes in flight are given when the operator is told to stop; below the 30 s of a pod."""
 
     mindcluster_namespaces: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = ()
-    """Namespaces in which MindCluster (Ascend) keeps its ConfigMaps about nodes, separated by commas: usually
+    """Namespaces in which MindCluster (Ascend) keeps its ConfigMaps about nodes, by commas or as JSON: usually
     kube-system,mindx-dl. They are watched, so the operator must be allowed to. None: nothing is watched."""
 
     leader_election: bool = False
