@@ -21,7 +21,7 @@ from crosstree.adapters.client import Api
 from crosstree.adapters.election import candidate
 from crosstree.adapters.feeds import Feeds
 from crosstree.adapters.livecluster import LiveCluster
-from crosstree.adapters.relist import relist
+from crosstree.adapters.relist import Relister, relist
 from crosstree.adapters.resources import Kind
 from crosstree.adapters.writer import Writer
 from crosstree.base.clock import Clock, SystemClock, monotonic
@@ -150,10 +150,11 @@ class Operator:
                 return
             self._live.synced = True
             _settle_garbage()
+            relister = Relister(self._api, self._live.store, self._settings.relist, self._unlisted)
             listening = startup.listen(
-                self._live.store, self._login, stop=kopf_stop, started=lambda: _heed_signals(stop)
+                relister, self._login, stop=kopf_stop, started=lambda: _heed_signals(stop)
             )
-            tasks |= _tasks(kopf=listening, relist=self._relist(), lead=self._go())
+            tasks |= _tasks(kopf=listening, relist=relister.run(), lead=self._go())
             await asyncio.wait([told, *tasks.values()], return_when=asyncio.FIRST_COMPLETED)
             if not told.done():
                 next(task for task in tasks.values() if task.done()).result()
@@ -217,13 +218,8 @@ class Operator:
         self._fresh_login = True
         return kopf.AiohttpSession(server=self._api.host, aiohttp_session=session)
 
-    async def _relist(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.relist)
-            try:
-                await relist(self._api, self._live.store)
-            except CrosstreeError as error:  # the next one heals it
-                say("our kinds could not be listed", level=logging.WARNING, why=str(error))
+    def _unlisted(self, error: CrosstreeError) -> None:
+        say("our kinds could not be listed", level=logging.WARNING, why=str(error))
 
     def _failed(self, key: Key, error: Exception, count: int, delay: float) -> None:
         self._journal.reconcile_failed(str(key[0]), key[1], error, count=count, delay=delay)

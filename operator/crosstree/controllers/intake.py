@@ -20,8 +20,14 @@ class Intake(Protocol):
         """Forget an object that is gone."""
         ...
 
+    def listed(self) -> None:
+        """Take note that an object comes from a list: kopf began anew, and what was deleted meanwhile it won't tell."""
+        ...
+
 
 def hear(intake: Intake, kind: str, event: Mapping[str, Any]) -> None:
-    """Hand one watch event on."""
+    """Hand one watch event on; one without a type is an item of a list."""
+    if event["type"] is None:
+        intake.listed()
     take = intake.drop if event["type"] == GONE else intake.put
     take(kind, event["object"])

@@ -19,12 +19,16 @@ from crosstree.controllers.intake import hear
 class Heard:
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, str]] = []
+        self.lists = 0
 
     def put(self, kind: str, raw: Mapping[str, Any]) -> None:
         self.calls.append(("put", kind, raw["metadata"]["name"]))
 
     def drop(self, kind: str, raw: Mapping[str, Any]) -> None:
         self.calls.append(("drop", kind, raw["metadata"]["name"]))
+
+    def listed(self) -> None:
+        self.lists += 1
 
 
 async def nobody() -> kopf.AiohttpSession:
@@ -38,6 +42,7 @@ def test_an_event_is_handed_on(type, call):
     heard = Heard()
     hear(heard, "JobQueue", {"type": type, "object": {"metadata": {"name": "q"}}})
     assert heard.calls == [(call, "JobQueue", "q")]
+    assert heard.lists == (1 if type is None else 0)  # deletions before a new list would never be heard of
 
 
 def test_every_kind_is_heard_and_nothing_makes_kopf_write():

@@ -1,0 +1,50 @@
+"""What was deleted while nobody watched is found by a list, soon after the watch began anew."""
+
+from __future__ import annotations
+
+import asyncio
+
+from crosstree import translate
+from crosstree.adapters.relist import Relister
+from crosstree.adapters.store import ObjectStore
+from crosstree.base.errors import CrosstreeError
+from tests.unit.adapters.apiserver import lists, refuses, serving
+
+NEVER = 3600.0
+QUEUE = {
+    "apiVersion": "crosstree.dev/v1alpha1",
+    "kind": "JobQueue",
+    "metadata": {"name": "gone", "uid": "u", "generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z"},
+    "spec": {},
+}
+
+
+def a_store() -> ObjectStore:
+    store = ObjectStore(translate, lambda *_: None)
+    store.put("JobQueue", {**QUEUE, "metadata": {**QUEUE["metadata"], "resourceVersion": "1"}})
+    return store
+
+
+async def relisted(store: ObjectStore, relister: Relister) -> None:
+    relister.listed()
+    running = asyncio.create_task(relister.run())
+    try:
+        async with asyncio.timeout(20):
+            while store.queues:
+                await asyncio.sleep(0.05)
+    finally:
+        running.cancel()
+
+
+async def test_an_object_deleted_while_the_watch_was_away_is_forgotten_once_it_begins_anew():
+    async with serving(lists([], "9")) as (api, _):
+        store, failures = a_store(), list[CrosstreeError]()
+        await relisted(store, Relister(api, store, NEVER, failures.append))
+        assert failures == []
+
+
+async def test_a_list_that_fails_is_tried_again_soon():
+    async with serving(refuses(500), lists([], "9")) as (api, _):
+        store, failures = a_store(), list[CrosstreeError]()
+        await relisted(store, Relister(api, store, NEVER, failures.append))
+        assert len(failures) == 1
