@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from itertools import combinations
 
@@ -11,11 +12,11 @@ from hypothesis import strategies as st
 
 from crosstree.core.accelerator import Cross, IntraNode, Rule
 from crosstree.core.capacity import Trial
-from crosstree.core.cycle import place, run_cycle
-from crosstree.core.plan import Place, Plan
+from crosstree.core.cycle import in_order, place, run_cycle
+from crosstree.core.plan import Place, Plan, Rung
 from crosstree.core.policy import Policy
 from crosstree.core.snapshot import NodeState, Snapshot
-from crosstree.core.workload import Gang
+from crosstree.core.workload import Footprint, Gang
 from tests.support.builders.core import PoolSpec, a_gang, a_snapshot
 
 LEVELS = ("spine", "leaf", "node")
@@ -54,11 +55,19 @@ def gangs(draw: st.DrawFn, number: int = 0) -> Gang:
 
 
 @st.composite
+def broken(draw: st.DrawFn, gang: Gang, names: tuple[str, ...]) -> Gang:
+    """Give some gangs a place that they had; the fabric may have been relabelled since, so any nodes will do."""
+    if not draw(st.booleans()):
+        return gang
+    had = Counter(draw(st.lists(st.sampled_from(names), min_size=gang.workers, max_size=gang.workers)))
+    return replace(gang, recovering=True, before=Footprint("pool-h100", tuple(sorted(had.items()))))
+
+
+@st.composite
 def snapshots(draw: st.DrawFn, most: int = 6) -> Snapshot:
     spec = draw(fleets())
-    waiting = [draw(gangs(number)) for number in range(draw(st.integers(1, most)))]
-    base = a_snapshot(spec, gangs=waiting)
-    names = base.names
+    names = a_snapshot(spec).names
+    waiting = [draw(broken(draw(gangs(number)), names)) for number in range(draw(st.integers(1, most)))]
     used = draw(
         st.dictionaries(st.sampled_from(names), st.sampled_from((1, 2, 4, 8, 8)), max_size=len(names))
     )
@@ -169,7 +178,7 @@ def test_gang_that_waits_really_does_not_fit(snapshot):
     plan = run_cycle(snapshot, Policy(), 0.0)
     trial = Trial(snapshot)
     placed = {decision.key for decision in places(plan)}
-    ordered = sorted(snapshot.gangs, key=lambda gang: (-gang.priority, gang.created, gang.key))
+    ordered = in_order(snapshot.gangs)
     for gang in ordered:
         assert (place(gang, trial) is not None) is (gang.key in placed)
     for gang in ordered:
@@ -240,3 +249,23 @@ def test_every_wait_has_a_bounded_sentence(snapshot):
     for decision in run_cycle(snapshot, Policy(max_message=300), 0.0).decisions:
         if not isinstance(decision, Place):
             assert 20 < len(decision.message) <= 300
+
+
+@EXAMPLES
+@given(fleets(), gangs(), st.data())
+def test_a_gang_that_lost_nodes_leaves_a_good_one_only_for_its_demands_or_a_better_place(spec, gang, data):
+    first = places(run_cycle(a_snapshot(spec, gangs=[gang]), Policy(), 0.0))
+    if not first:
+        return
+    had = {share.name: share.count for share in first[0].nodes}
+    gone = data.draw(st.sets(st.sampled_from(sorted(had))))
+    gang = replace(gang, recovering=True, before=Footprint("pool-h100", tuple(had.items())))
+    states = dict.fromkeys(gone, NodeState.NOT_READY)
+    again = places(run_cycle(a_snapshot(spec, gangs=[gang], states=states), Policy(), 0.0))
+    if not gone:
+        assert again[0].rung in (Rung.SAME_NODES, Rung.MOVED if gang.preferred else Rung.SAME_NODES)
+    for one in again:
+        has = {share.name: share.count for share in one.nodes}
+        assert not gone & has.keys()
+        if one.rung is Rung.REPLACED and not gang.groups:
+            assert all(has.get(name, 0) >= count for name, count in had.items() if name not in gone)

@@ -242,7 +242,7 @@ class LiveCluster:
             for pool in self.store.pools.values():
                 if kind is Kind.CLUSTER and pool.cluster == key:
                     self._listener.mark(Kind.POOL, pool.name)
-        if _only_told(before, after):
+        if _only_told(before, after) and not _unseated(before, after):
             self._listener.wake_lazily()
         else:
             self._listener.wake()
@@ -288,6 +288,11 @@ def _only_told(before: Domain | None, after: Domain | None) -> bool:
     if not isinstance(before, Job) or not isinstance(after, Job):
         return False
     return (before.uid, before.generation, before.deleting) == (after.uid, after.generation, after.deleting)
+
+
+def _unseated(before: Domain | None, after: Domain | None) -> bool:
+    """Say whether a job has just given its place back: it may want the next one at once, and others the old."""
+    return bool(_nodes(before)) and not _nodes(after)
 
 
 def _spec(one: Domain | None) -> tuple[str, int, bool] | None:

@@ -14,6 +14,7 @@ from crosstree.core.admission import admit, cluster_of
 from crosstree.core.job import Job
 from crosstree.core.plan import NodeShare, Wait
 from crosstree.core.pods import PodFact
+from crosstree.core.recovery import footprint
 from crosstree.core.shapes import Request
 from crosstree.core.workload import Gang
 
@@ -93,7 +94,7 @@ class Waiting:
             if self._promises.wait(verdict):
                 self._told(key)
         elif not isinstance(owner, Wait):
-            self._gangs[key] = (owner.name, replace(verdict, requests=_with_pod(verdict)))
+            self._gangs[key] = (owner.name, _asking(job, verdict))
             self._sorted = None
 
     def launch_begins(self, key: str) -> None:
@@ -116,7 +117,10 @@ class Waiting:
         self._kept_away.pop(key, None)
 
     def _hold(self, job: Job, pods: tuple[PodFact, ...]) -> None:
-        """Hold the place of every worker that has none of its own yet."""
+        """Hold the place of every worker that has none of its own, until the placement is cleared.
+
+        So nobody slips into the nodes of a gang that recovers between the end of its pods and its next place.
+        """
         promised = self._promises.assumed(job.key)
         nodes: tuple[NodeShare, ...]
         if promised is not None:
@@ -128,7 +132,8 @@ class Waiting:
             self._release(job.key)
             return
         missing = missing_workers(nodes, attempt, job.uid, pods)
-        self._holds.set(job.key, request_of(job.gang, resource), missing)
+        leaving = promised is None and lifecycle.withdrawing(job.progress)
+        self._holds.set(job.key, request_of(job.gang, resource), missing, if_free=leaving)
 
     def _gang(self, key: str, now: float) -> Gang:
         """Return a gang; the same object as last time as long as it keeps away from the same nodes."""
@@ -148,6 +153,14 @@ def request_of(gang: Gang, resource: str) -> Request:
     if gang.devices and resource:
         amounts[resource] = gang.devices
     return tuple(sorted((name, amount) for name, amount in amounts.items() if amount))
+
+
+def _asking(job: Job, gang: Gang) -> Gang:
+    """Add to what a job asks for what only its status knows: that it lost a place, and which."""
+    progress = job.progress
+    lost = lifecycle.recovering(progress)
+    before = footprint(progress.recovery) if lost else None
+    return replace(gang, requests=_with_pod(gang), recovering=lost, before=before)
 
 
 def _with_pod(gang: Gang) -> Request:

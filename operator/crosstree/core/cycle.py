@@ -9,16 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-import numpy as np
-
 from crosstree.core import explain
-from crosstree.core.candidates import Candidate, candidates
+from crosstree.core.candidates import candidates
 from crosstree.core.capacity import Trial
-from crosstree.core.placement.assign import shares, spans
-from crosstree.core.placement.need import Packed
-from crosstree.core.placement.pack import pack
 from crosstree.core.plan import Decision, Place, Plan, Wait
 from crosstree.core.policy import Policy
+from crosstree.core.seat import seat, seat_again
 from crosstree.core.snapshot import Snapshot
 from crosstree.core.workload import Gang
 
@@ -40,7 +36,7 @@ def run_cycle(snapshot: Snapshot, policy: Policy, now: float) -> Plan:
     waiting: list[Gang] = []
     hopeless: set[Gang] = set()
 
-    # 2. Take the gangs in order: priority, then age.
+    # 2. Take the gangs in order: priority, then who lost a place, then age.
     for gang in in_order(snapshot.gangs):
         # 3. A request that has failed in this cycle fails again: capacity only shrinks within it.
         shape = shape_of(gang)
@@ -57,8 +53,13 @@ def run_cycle(snapshot: Snapshot, policy: Policy, now: float) -> Plan:
 
 
 def in_order(gangs: Iterable[Gang]) -> list[Gang]:
-    """Sort waiting gangs: higher priority first, then older, then by name so that the order is total."""
-    return sorted(gangs, key=lambda gang: (-gang.priority, gang.created, gang.key, gang.uid))
+    """Sort waiting gangs: higher priority first, then those that recover, then older, then by name.
+
+    A gang that ran has lost work; the nodes it had are free for the others the moment it no longer holds them.
+    """
+    return sorted(
+        gangs, key=lambda gang: (-gang.priority, not gang.recovering, gang.created, gang.key, gang.uid)
+    )
 
 
 def shape_of(gang: Gang) -> Gang:
@@ -67,32 +68,21 @@ def shape_of(gang: Gang) -> Gang:
 
 
 def place(gang: Gang, trial: Trial) -> Place | None:
-    """Put the gang on the first candidate pool that holds it, and book it; None if none does."""
+    """Put the gang where it was, as far as that still stands, else on the first candidate pool; None if none holds it.
+
+    The place is booked on the trial.
+    """
     snapshot = trial.snapshot
-    for candidate in candidates(gang, snapshot.pools, trial.free, snapshot.allocatable)[0]:
-        placement = _try(gang, candidate, trial)
+    offered = candidates(gang, snapshot.pools, trial.free, snapshot.allocatable)[0]
+    if gang.before is not None:
+        again = seat_again(gang, gang.before, offered, trial)
+        if again is not None:
+            return again
+    for candidate in offered:
+        placement = seat(gang, candidate, trial)
         if placement is not None:
             return placement
     return None
-
-
-def _try(gang: Gang, candidate: Candidate, trial: Trial) -> Place | None:
-    pool, need = candidate.pool, candidate.need
-    slots = trial.open_slots(gang, pool)
-    packed = pack(pool.fabric, slots, need)
-    if not isinstance(packed, Packed):
-        return None
-    used = np.flatnonzero(packed.counts)
-    trial.take(gang, pool, pool.nodes[used], packed.counts[used])
-    return Place(
-        key=gang.key,
-        uid=gang.uid,
-        pool=pool.name,
-        model=pool.profile.id,
-        resource=pool.resource,
-        nodes=shares(pool.fabric, packed.counts),
-        spans=spans(pool.fabric, slots, packed.counts, need),
-    )
 
 
 def verdicts(waiting: Iterable[Gang], trial: Trial, policy: Policy) -> list[Wait]:

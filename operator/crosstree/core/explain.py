@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from enum import Enum
 
+import numpy as np
+
 from crosstree.core.candidates import Candidate, Rejection, candidates, judge, wanted
 from crosstree.core.capacity import Trial
 from crosstree.core.diagnose import Diagnosis, NodeCounts, diagnose
@@ -17,8 +19,9 @@ from crosstree.core.placement.need import Need, Packed
 from crosstree.core.placement.pack import pack
 from crosstree.core.plan import Wait, WaitReason
 from crosstree.core.policy import Policy
+from crosstree.core.seat import counts_of
 from crosstree.core.snapshot import Pool, Snapshot
-from crosstree.core.workload import Gang
+from crosstree.core.workload import Footprint, Gang
 
 SHOWN = 6
 """Names listed in a message before it says how many more there are."""
@@ -46,6 +49,8 @@ def verdict(gang: Gang, trial: Trial, policy: Policy, effort: Effort) -> Wait:
     hopeful = [pair for pair in found if pair[0].reason is not WaitReason.SHAPE_IMPOSSIBLE] or found
     chosen, candidate = hopeful[0]
     parts = [what(gang, chosen), where(chosen)]
+    if gang.before is not None:
+        parts.append(tried(gang, gang.before, accepted, trial))
     if effort is Effort.FULL:
         parts.append(way_out(gang, chosen, candidate, trial))
     if len(found) > 1:
@@ -96,6 +101,16 @@ def where(found: Diagnosis) -> str:
         if number
     ]
     return f"Of {counts.total} nodes there: {', '.join(parts) or 'none'}."
+
+
+def tried(gang: Gang, before: Footprint, accepted: Sequence[Candidate], trial: Trial) -> str:
+    """Say how much of the place that a recovering gang had could be used, which was tried before anything else."""
+    usable = 0
+    for one in accepted:
+        if one.pool.name == before.pool:
+            had = counts_of(one.pool.fabric, before)
+            usable = int(np.count_nonzero((had > 0) & (trial.open_slots(gang, one.pool) >= had)))
+    return f"It recovers: {usable} of the {len(before.counts)} nodes it had can be used, and the rest has no room near."
 
 
 def way_out(gang: Gang, found: Diagnosis, candidate: Candidate, trial: Trial) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from crosstree.core.plan import NodeShare, Span
+from crosstree.core.plan import NodeShare, Rung, Span
 from crosstree.core.workload import Gang
 
 
@@ -44,6 +44,31 @@ class Restart:
 
 
 @dataclass(frozen=True, slots=True)
+class Recovery:
+    """How the last failure is being, or was, recovered from; kept for the attempt that came of it.
+
+    Attributes:
+        rung: How far up the ladder.
+        cause: Reason of the restart that began it.
+        node: The node at fault; empty if none.
+        since: When it began, seconds since the epoch.
+        message: The rung in one sentence.
+        pod: Uid of the pod that is made again, for rung Worker.
+        pool: Pool of the place that was lost; empty once there is a new one.
+        nodes: That place; empty once there is a new one.
+    """
+
+    rung: Rung
+    cause: str
+    node: str
+    since: float
+    message: str
+    pod: str = ""
+    pool: str = ""
+    nodes: tuple[NodeShare, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """What the status says has happened.
 
@@ -57,6 +82,7 @@ class Progress:
     restarts_charged: int = 0
     started_at: float | None = None
     finished_at: float | None = None
+    recovery: Recovery | None = None
     conditions: tuple[Mapping[str, Any], ...] = ()
     observed: Mapping[str, Any] = field(default_factory=dict)
     """The status exactly as stored: what a new status is compared with before it is written."""

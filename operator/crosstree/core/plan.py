@@ -43,6 +43,23 @@ class WaitReason(Enum):
     """The pods of an attempt that broke are still ending; the gang is placed again once they are gone."""
 
 
+class Rung(Enum):
+    """How far up the recovery ladder a job had to go, lowest first. The values stand in `status.recovery.rung`."""
+
+    WORKER = "Worker"
+    """One worker alone is made again on its node; the others never stop."""
+    STOPPING = "Stopping"
+    """The whole gang is being stopped; its nodes are held for it meanwhile."""
+    WAITING = "Waiting"
+    """Its pods are gone and there is no place for it; it is the first in line of its priority."""
+    SAME_NODES = "SameNodes"
+    """It starts again exactly where it was."""
+    REPLACED = "Replaced"
+    """It keeps the nodes that are well; only the lost workers go to other nodes, inside the same domains."""
+    MOVED = "Moved"
+    """It starts again whole at another place."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeShare:
     """`count` consecutive workers, from index `first`, on one node."""
@@ -63,7 +80,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Start this gang here. `nodes` covers indices 0..workers-1 in fabric order without gaps."""
+    """Start this gang here. `nodes` covers indices 0..workers-1 in fabric order without gaps.
+
+    `rung` tells how a gang that recovers came by the place; None for any other.
+    """
 
     key: str
     uid: str
@@ -72,6 +92,7 @@ class Place:
     resource: str
     nodes: tuple[NodeShare, ...]
     spans: tuple[Span, ...]
+    rung: Rung | None = None
 
 
 @dataclass(frozen=True, slots=True)

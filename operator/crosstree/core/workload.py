@@ -59,6 +59,14 @@ class NodeConstraint:
 
 
 @dataclass(frozen=True, slots=True)
+class Footprint:
+    """Where a gang ran: the pool, and how many of its workers each node had."""
+
+    pool: str
+    counts: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Gang:
     """Workers that start together or not at all. All workers of a gang are alike.
 
@@ -78,6 +86,8 @@ class Gang:
         created: Seconds since the epoch; older goes first among equals.
         queue: Name of its JobQueue.
         avoid: Nodes that failed this gang recently: not used.
+        recovering: It ran and was broken by a failure: it goes before others of its priority, and may use spares.
+        before: Where it ran then, if it recovers: a place as near to that as can be is tried first.
     """
 
     key: str
@@ -95,6 +105,8 @@ class Gang:
     created: float = 0.0
     queue: str = "default"
     avoid: tuple[str, ...] = ()
+    recovering: bool = False
+    before: Footprint | None = None
 
     def demands(self, resource: str) -> NodeConstraint:
         """Return what its pods demand of nodes in a pool of an accelerator resource.

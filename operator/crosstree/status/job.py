@@ -6,12 +6,13 @@ one need not be written. Conditions are made in `job_conditions`; everything els
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crosstree.base.clock import to_rfc3339
-from crosstree.core.job import Job, Placement, Progress
+from crosstree.core.job import Job, Placement, Progress, Recovery
 from crosstree.core.lifecycle import JobFacts, Move, after
+from crosstree.core.plan import NodeShare
 from crosstree.core.topology import NODE_LEVEL
 from crosstree.status import job_conditions
 from crosstree.status.conditions import Reason, Status, Type, Wire, bounded, find, is_true, merge
@@ -56,6 +57,8 @@ def build(facts: JobFacts, move: Move) -> Document:
             }
             for restart in progress.restarts
         ]
+    if progress.recovery is not None:
+        document["recovery"] = _recovery(progress.recovery)
     document |= _times(progress, conditions, now)
     return document
 
@@ -121,14 +124,31 @@ def _placement(placement: Placement, workers: int) -> Document:
         "model": placement.model,
         "resource": placement.resource,
         "workers": workers,
-        "nodes": [
-            {"name": share.name, "first": share.first, "count": share.count} for share in placement.nodes
-        ],
+        "nodes": _shares(placement.nodes),
         "spans": [
             {"level": span.level, "domains": span.domains, "lowerBound": span.lower_bound}
             for span in placement.spans
         ],
     }
+
+
+def _recovery(recovery: Recovery) -> Document:
+    told: Document = {
+        "rung": recovery.rung.value,
+        "cause": recovery.cause,
+        "node": recovery.node,
+        "since": to_rfc3339(recovery.since),
+        "message": bounded(recovery.message),
+    }
+    if recovery.pod:
+        told["pod"] = recovery.pod
+    if recovery.nodes:
+        told |= {"pool": recovery.pool, "nodes": _shares(recovery.nodes)}
+    return told
+
+
+def _shares(nodes: Sequence[NodeShare]) -> list[Document]:
+    return [{"name": share.name, "first": share.first, "count": share.count} for share in nodes]
 
 
 def _waiting(job: Job, reason: str, message: str, now: float) -> Document:

@@ -11,8 +11,8 @@ from typing import Any
 
 from crosstree.base.clock import from_rfc3339
 from crosstree.base.errors import SpecError
-from crosstree.core.job import Placement, Progress, Restart
-from crosstree.core.plan import NodeShare, Span
+from crosstree.core.job import Placement, Progress, Recovery, Restart
+from crosstree.core.plan import NodeShare, Rung, Span
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -30,6 +30,7 @@ def progress(status: Any) -> Progress:
         restarts_charged=_count(stored.get("restartsCharged")),
         started_at=_time(stored.get("startedAt")),
         finished_at=_time(stored.get("finishedAt")),
+        recovery=_recovery(stored.get("recovery")),
         conditions=tuple(entry for entry in _mappings(stored.get("conditions")) if _text(entry.get("type"))),
         observed=stored,
     )
@@ -38,16 +39,9 @@ def progress(status: Any) -> Progress:
 def _placement(value: Any) -> Placement | None:
     """Read a placement, or None unless its nodes hold workers 0 to the last without a gap."""
     stored = mapping(value)
-    nodes = tuple(
-        NodeShare(_text(entry.get("name")), _count(entry.get("first")), _count(entry.get("count")))
-        for entry in _mappings(stored.get("nodes"))
-    )
-    expected = 0
-    for share in nodes:
-        if not share.name or share.count == 0 or share.first != expected:
-            return None
-        expected += share.count
-    if expected == 0 or expected != stored.get("workers", expected):
+    nodes = _shares(stored.get("nodes"))
+    held = sum(share.count for share in nodes)
+    if held == 0 or held != stored.get("workers", held):
         return None
     return Placement(
         pool=_text(stored.get("pool")),
@@ -58,6 +52,38 @@ def _placement(value: Any) -> Placement | None:
             Span(_text(entry.get("level")), _count(entry.get("domains")), _count(entry.get("lowerBound")))
             for entry in _mappings(stored.get("spans"))
         ),
+    )
+
+
+def _shares(value: Any) -> tuple[NodeShare, ...]:
+    """Read shares of nodes; none unless they hold workers 0 to the last without a gap."""
+    nodes = tuple(
+        NodeShare(_text(entry.get("name")), _count(entry.get("first")), _count(entry.get("count")))
+        for entry in _mappings(value)
+    )
+    expected = 0
+    for share in nodes:
+        if not share.name or share.count == 0 or share.first != expected:
+            return ()
+        expected += share.count
+    return nodes
+
+
+def _recovery(value: Any) -> Recovery | None:
+    stored = mapping(value)
+    try:
+        rung = Rung(stored.get("rung"))
+    except ValueError:
+        return None
+    return Recovery(
+        rung=rung,
+        cause=_text(stored.get("cause")),
+        node=_text(stored.get("node")),
+        since=_time(stored.get("since")) or 0.0,
+        message=_text(stored.get("message")),
+        pod=_text(stored.get("pod")),
+        pool=_text(stored.get("pool")),
+        nodes=_shares(stored.get("nodes")),
     )
 
 

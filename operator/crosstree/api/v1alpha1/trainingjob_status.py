@@ -79,6 +79,27 @@ class RestartRecord(Wire):
     """Whether it counts against `maxRestarts`."""
 
 
+class Recovery(Wire):
+    """How the last failure is being, or was, recovered from. Kept for the attempt that came of it."""
+
+    rung: Annotated[str, Field(max_length=63)]
+    """How far up the ladder: Worker, Stopping, Waiting, SameNodes, Replaced or Moved."""
+    cause: Annotated[str, Field(max_length=63)]
+    """Why, in one word; `restarts` has the sentence."""
+    node: Annotated[str, Field(max_length=253)] = ""
+    """Node at fault, if any."""
+    since: Time
+    """When it began."""
+    message: Annotated[str, Field(max_length=4096)] = ""
+    """What is being done, or was, in one sentence."""
+    pod: Annotated[str, Field(max_length=63)] = ""
+    """Uid of the pod that is made again alone, for rung Worker."""
+    pool: Annotated[str, Field(max_length=63)] = ""
+    """AcceleratorPool of the place that was lost, while there is no new one."""
+    nodes: Annotated[list[PlacedNode], Field(max_length=MAX_WORKERS, json_schema_extra=ATOMIC)] = []
+    """The place that was lost, while there is no new one: what can be kept of it is."""
+
+
 class TrainingJobStatus(Wire):
     """What has become of the job."""
 
@@ -94,6 +115,8 @@ class TrainingJobStatus(Wire):
     """Placements so far."""
     restarts: Annotated[list[RestartRecord], Field(max_length=10, json_schema_extra=ATOMIC)] = []
     """The last ten restarts."""
+    recovery: Recovery | None = None
+    """How the last failure is being, or was, recovered from."""
     restarts_charged: Count | None = None
     """Restarts that counted against `maxRestarts`."""
     started_at: Time | None = None

@@ -133,6 +133,11 @@ def withdrawing(progress: Progress) -> bool:
     return progress.placement is not None and not holds(progress, "Placed")
 
 
+def recovering(progress: Progress) -> bool:
+    """Tell whether the job was broken by a failure and has not been whole again since."""
+    return holds(progress, "Recovering")
+
+
 def was_ready(progress: Progress) -> bool:
     """Tell whether the whole gang has been ready in this attempt."""
     ready = condition(progress, "PodsReady")

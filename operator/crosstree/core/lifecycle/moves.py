@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import assert_never
 
-from crosstree.core.job import Placement, Progress, Restart
+from crosstree.core.job import Placement, Progress, Recovery, Restart
+from crosstree.core.lifecycle.facts import recovering
 from crosstree.core.plan import Place, WaitReason
 from crosstree.core.pods import PodFact
+from crosstree.core.recovery import seated, stopped, unseated
 
 KEPT_RESTARTS = 10
 """Entries of the restart history kept in the status."""
@@ -178,21 +180,33 @@ def after(progress: Progress, move: Move, now: float) -> Progress:
     match move:
         case StorePlacement(place):
             placement = Placement(place.pool, place.model, place.resource, place.nodes, place.spans)
-            return replace(progress, placement=placement, attempt=progress.attempt + 1)
+            recovery = seated(progress.recovery, place)
+            return replace(progress, placement=placement, attempt=progress.attempt + 1, recovery=recovery)
         case Recover(cause, charged, message, node):
-            return _remember(progress, Restart(now, cause.value, node, message, charged))
+            begun = replace(progress, recovery=stopped(cause.value, node, now))
+            return _remember(begun, Restart(now, cause.value, node, message, charged))
         case Withdraw(message):
             return _remember(
                 progress, Restart(now, WaitReason.PODS_REFUSED.value, "", message, charged=False)
             )
         case Release():
-            return replace(progress, placement=None)
+            return replace(progress, placement=None, recovery=_lost(progress))
         case Finish():
             return replace(progress, finished_at=now)
-        case Hold() | GiveBack() | Launch() | Serve() | Suspend() | Sweep() | Reopen() | Expire():
-            return progress
+        case Suspend():
+            return replace(progress, recovery=None)
+        case Hold() | GiveBack() | Launch() | Serve() | Sweep() | Reopen() | Expire():
+            stopped_meanwhile = progress.placement is None and not recovering(progress)
+            return replace(progress, recovery=None) if stopped_meanwhile else progress
         case _:
             assert_never(move)
+
+
+def _lost(progress: Progress) -> Recovery | None:
+    """What a job remembers of the place it gives back: nothing, unless it lost it by a failure."""
+    if progress.placement is None or not recovering(progress):
+        return None
+    return unseated(progress.recovery, progress.placement)
 
 
 def _remember(progress: Progress, restart: Restart) -> Progress:

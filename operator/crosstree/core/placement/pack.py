@@ -37,7 +37,7 @@ def pack(fabric: Fabric, slots: Int64, need: Need) -> Packed | Shortfall:
     """
     if need.atomic is not None:
         return _pack_slices(fabric, slots, need, need.atomic)
-    depth = _group_depth(need)
+    depth = group_depth(need)
     if depth is None:
         nodes = at_level(fabric, len(fabric.levels) - 1, slots)
         chosen = _select(nodes, need.workers, need.required, need.preferred)
@@ -45,7 +45,7 @@ def pack(fabric: Fabric, slots: Int64, need: Need) -> Packed | Shortfall:
     return _pack_groups(fabric, slots, need, depth)
 
 
-def _group_depth(need: Need) -> int | None:
+def group_depth(need: Need) -> int | None:
     """Return the level groups must be packed at; None when the required level keeps them together anyway."""
     if need.group_depth is None or need.group_size == 1:
         return None

@@ -1,0 +1,91 @@
+"""One gang on one pool: pack it, book it, and say how it is placed. `cycle.place` chooses the pool.
+
+A gang that recovers goes up a ladder here: where it was, with the lost workers replaced near by, else anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from crosstree.core.arrays import Int64
+from crosstree.core.candidates import Candidate
+from crosstree.core.capacity import Trial
+from crosstree.core.placement.assign import shares, spans
+from crosstree.core.placement.keep import keep
+from crosstree.core.placement.need import Need, Packed
+from crosstree.core.placement.pack import pack
+from crosstree.core.plan import Place, Rung
+from crosstree.core.topology import Fabric
+from crosstree.core.workload import Footprint, Gang
+
+
+def seat(gang: Gang, candidate: Candidate, trial: Trial) -> Place | None:
+    """Place the gang on a pool as well as it can be, and book it; None if the pool does not hold it."""
+    pool = candidate.pool
+    slots = trial.open_slots(gang, pool)
+    packed = pack(pool.fabric, slots, candidate.need)
+    if not isinstance(packed, Packed):
+        return None
+    return _book(gang, candidate, trial, slots, packed.counts, Rung.MOVED if gang.recovering else None)
+
+
+def seat_again(gang: Gang, before: Footprint, offered: Sequence[Candidate], trial: Trial) -> Place | None:
+    """Place a gang on the pool where it ran, keeping its nodes that are well, and book it.
+
+    Returns:
+        None if that pool is no candidate any more, or the lost workers have no room within its demands.
+
+    The gang leaves good nodes behind only where a place made afresh uses fewer domains of the level it prefers:
+    its pods start again anyway, and traffic across domains costs for as long as it runs. Levels it does not name
+    are not worth the images and checkpoints that its nodes have.
+    """
+    candidate = next((one for one in offered if one.pool.name == before.pool), None)
+    if candidate is None:
+        return None
+    fabric, need = candidate.pool.fabric, candidate.need
+    was = counts_of(fabric, before)
+    slots = trial.open_slots(gang, candidate.pool)
+    found = keep(fabric, slots, need, was)
+    if found is None:
+        return None
+    fresh = pack(fabric, slots, need)
+    if isinstance(fresh, Packed) and _wider(fabric, need, found.counts, fresh.counts):
+        return _book(gang, candidate, trial, slots, fresh.counts, Rung.MOVED)
+    rung = Rung.SAME_NODES if np.array_equal(found.counts, was) else Rung.REPLACED
+    return _book(gang, candidate, trial, slots, found.counts, rung)
+
+
+def counts_of(fabric: Fabric, before: Footprint) -> Int64:
+    """Return the workers that each node of a pool had, int64 (n,); nodes no longer in the pool are left out."""
+    had = dict(before.counts)
+    names = fabric.levels[-1].names
+    return np.fromiter((had.get(name, 0) for name in names), np.int64, count=len(names))
+
+
+def _wider(fabric: Fabric, need: Need, found: Int64, fresh: Int64) -> bool:
+    """Say whether a place uses more domains of the preferred level than another."""
+    if need.preferred is None:
+        return False
+    domain = fabric.levels[need.preferred].domain
+    return len(np.unique(domain[found > 0])) > len(np.unique(domain[fresh > 0]))
+
+
+def _book(
+    gang: Gang, candidate: Candidate, trial: Trial, slots: Int64, counts: Int64, rung: Rung | None
+) -> Place:
+    pool = candidate.pool
+    used = np.flatnonzero(counts)
+    bounds = spans(pool.fabric, slots, counts, candidate.need)
+    trial.take(gang, pool, pool.nodes[used], counts[used])
+    return Place(
+        key=gang.key,
+        uid=gang.uid,
+        pool=pool.name,
+        model=pool.profile.id,
+        resource=pool.resource,
+        nodes=shares(pool.fabric, counts),
+        spans=bounds,
+        rung=rung,
+    )
