@@ -27,6 +27,7 @@ class Story:
     refusing: int = 0
     lost_at: int | None = None
     deleted_at: int | None = None
+    silent_at: int | None = None
     suspended: tuple[int, int] | None = None
     lagging: bool = False
 
@@ -46,12 +47,14 @@ def live(story: Story, made: VirtualJobs) -> VirtualJobs:
     def each(tick: int) -> None:
         if tick == story.lost_at and (placement := made.job.progress.placement):
             made.lose(placement.nodes[0].name)
+        if tick == story.silent_at and (placement := made.job.progress.placement):
+            made.fail(placement.nodes[-1].name)
         if tick == story.deleted_at:
             made.remove("train-worker-0")
         if story.suspended and tick in story.suspended:
             made.update(suspend=tick == story.suspended[0])
 
-    return asyncio.run(made.run(200, each=each))
+    return asyncio.run(made.run(200 if story.silent_at is None else 700, each=each))
 
 
 def end(made: VirtualJobs) -> tuple[str, int]:
@@ -82,6 +85,7 @@ TROUBLE = st.builds(
     lagging=st.booleans(),
     lost_at=st.none() | st.integers(0, 30),
     deleted_at=st.none() | st.integers(0, 30),
+    silent_at=st.none() | st.integers(0, 30),
     suspended=st.none() | st.tuples(st.integers(0, 10), st.integers(11, 30)),
 )
 KILLS = st.frozensets(st.integers(1, 60), max_size=6)

@@ -26,6 +26,9 @@ from tests.support.builders.jobs import GPU, MODEL, T0
 from tests.support.virtual_pods import Outcome, VirtualPod
 from tests.support.virtual_store import VirtualStore
 
+UNREACHABLE_SECONDS = 300
+"""A node may be silent for this long before what was told to go there is removed by force."""
+
 PARTIAL_SECONDS = 60
 """A gang may be partial for this long while every node answers."""
 
@@ -145,6 +148,7 @@ class VirtualJobs:
         pod = self.pods.get(name)
         if pod is not None and pod.fact.uid == uid:
             if grace == 0:
+                self._check_force(pod.fact)
                 del self.pods[name]
             else:
                 pod.fact = replace(pod.fact, terminating=True)
@@ -283,6 +287,13 @@ class VirtualJobs:
         if kill:
             self.dead = True
             raise Killed
+
+    def _check_force(self, pod: PodFact) -> None:
+        state, silent = self.nodes.get(pod.node), self.now - self._since.get(pod.node, self.now)
+        if state is not None and not (state is NodeState.NOT_READY and silent >= UNREACHABLE_SECONDS):
+            self.violations.append(
+                f"at {self.now - T0:.0f} s {pod.name} was removed by force from {pod.node}, which may still run it"
+            )
 
     def _check_attempts(self) -> None:
         attempts = {pod.fact.attempt for pod in self.pods.values()}

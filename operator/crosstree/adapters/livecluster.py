@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+from crosstree.adapters.changes import nodes_of, only_told, spec_of, unseated
 from crosstree.adapters.holds import Holds
 from crosstree.adapters.layouts import Accelerators, Layouts
 from crosstree.adapters.nodehealth import NodeHealths
@@ -23,7 +24,7 @@ from crosstree.adapters.store import Domain, ObjectStore, Translate
 from crosstree.adapters.waiting import Waiting
 from crosstree.base.clock import Clock
 from crosstree.core.admission import cluster_of
-from crosstree.core.cluster import Cluster, Preset, Queue
+from crosstree.core.cluster import Preset
 from crosstree.core.columns import Columns
 from crosstree.core.cutter import Cutter
 from crosstree.core.discovery import Layout
@@ -236,13 +237,13 @@ class LiveCluster:
                 if isinstance(job, Job):
                     self._mark_owners(job)
             self._note_nodes(key, before, after)
-        elif _spec(before) != _spec(after):
+        elif spec_of(before) != spec_of(after):
             if kind in (Kind.CLUSTER, Kind.QUEUE):
                 self._waiting.look_at_all()
             for pool in self.store.pools.values():
                 if kind is Kind.CLUSTER and pool.cluster == key:
                     self._listener.mark(Kind.POOL, pool.name)
-        if _only_told(before, after) and not _unseated(before, after):
+        if only_told(before, after) and not unseated(before, after):
             self._listener.wake_lazily()
         else:
             self._listener.wake()
@@ -255,12 +256,12 @@ class LiveCluster:
 
     def _note_nodes(self, key: str, before: Domain | None, after: Domain | None) -> None:
         """Remember which jobs use a node, so that its trouble reaches them."""
-        for name in _nodes(before):
+        for name in nodes_of(before):
             users = self._users.get(name, set())
             users.discard(key)
             if not users:
                 self._users.pop(name, None)
-        for name in _nodes(after):
+        for name in nodes_of(after):
             self._users.setdefault(name, set()).add(key)
 
     def _node_changed(self, name: str) -> None:
@@ -276,26 +277,3 @@ class LiveCluster:
 
     def _mark_job(self, key: str) -> None:
         self._listener.mark(Kind.JOB, key)
-
-
-def _nodes(job: Domain | None) -> tuple[str, ...]:
-    placement = job.progress.placement if isinstance(job, Job) else None
-    return tuple(share.name for share in placement.nodes) if placement is not None else ()
-
-
-def _only_told(before: Domain | None, after: Domain | None) -> bool:
-    """Say whether only the status of a job changed, which is our own doing."""
-    if not isinstance(before, Job) or not isinstance(after, Job):
-        return False
-    return (before.uid, before.generation, before.deleting) == (after.uid, after.generation, after.deleting)
-
-
-def _unseated(before: Domain | None, after: Domain | None) -> bool:
-    """Say whether a job has just given its place back: it may want the next one at once, and others the old."""
-    return bool(_nodes(before)) and not _nodes(after)
-
-
-def _spec(one: Domain | None) -> tuple[str, int, bool] | None:
-    if isinstance(one, Cluster | Queue):
-        return one.uid, one.generation, one.deleting
-    return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from crosstree.core.columns import Columns, NodeRow
 from crosstree.core.health import Fault, HealthPolicy, HealthRule, Signal
 from crosstree.core.noderow import less
-from crosstree.core.pods import NodeHealth
+from crosstree.core.pods import OUT_OF_SERVICE, NodeHealth
 from crosstree.core.snapshot import NodeState
 from crosstree.core.verdict import Rulebook, drained, leaving, overlaid
 
@@ -159,9 +159,16 @@ class NodeHealths:
         lost = max(columns.amount(name, resource)[1] - kept, 0)
         leave = leaving(fact.faults) if fact.state is NodeState.UNHEALTHY else None
         policy = self.policy_of(name)
-        grace = leave.grace if leave is not None else policy.grace
         return NodeHealth(
-            name, True, fact.state, fact.since, lost, grace, fact.faults, policy.unreachable_timeout
+            name,
+            True,
+            fact.state,
+            fact.since,
+            overcommitted=lost,
+            grace=leave.grace if leave is not None else policy.grace,
+            faults=fact.faults,
+            out_of_service=any(taint.key == OUT_OF_SERVICE for taint in fact.taints),
+            unreachable_timeout=policy.unreachable_timeout,
         )
 
     def _judge(self, watched: _Watched) -> None:

@@ -10,6 +10,10 @@ from crosstree.core.snapshot import NodeState
 from crosstree.core.verdict import drained, leaving
 
 
+OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
+"""Taint by which an admin says that a node is down and nothing runs on it. Kubernetes itself acts on it, too."""
+
+
 class PodPhase(Enum):
     """`status.phase` of a pod."""
 
@@ -71,8 +75,10 @@ class NodeHealth:
     `since` is when the state began, seconds since the epoch. `exists` is False once the Node object is gone.
     `overcommitted` is how many accelerators our pods there hold beyond what is allocatable: devices lost. `grace`
     is how many seconds its trouble must last before work leaves it; None where its job's cluster says. `faults`
-    are what producers report of it, the worst first. `unreachable_timeout` is how many seconds it must be silent
-    before pods on it are removed by force; None where its job's cluster says.
+    are what producers report of it, the worst first.
+    `out_of_service` is True where an admin says that the machine is down: taint `OUT_OF_SERVICE`.
+    `unreachable_timeout` is how many seconds it may be silent before what was told to go there is removed by force;
+    None where its job's cluster says.
     """
 
     name: str
@@ -82,6 +88,7 @@ class NodeHealth:
     overcommitted: int = 0
     grace: float | None = None
     faults: tuple[Fault, ...] = ()
+    out_of_service: bool = False
     unreachable_timeout: float | None = None
 
     @property

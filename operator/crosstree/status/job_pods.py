@@ -6,6 +6,7 @@ counted aloud in the first seconds, and then only in tenths.
 
 from __future__ import annotations
 
+from crosstree.base.clock import to_rfc3339
 from crosstree.core.job import Progress
 from crosstree.core.lifecycle import (
     QUIET_START,
@@ -18,7 +19,7 @@ from crosstree.core.lifecycle import (
 )
 from crosstree.core.lifecycle.facts import condition, since
 from crosstree.core.lifecycle.failure import device_trouble
-from crosstree.core.pods import PodFact, PodPhase
+from crosstree.core.pods import OUT_OF_SERVICE, PodFact, PodPhase
 from crosstree.status.conditions import Condition, Reason, Type
 
 NAMED = 3
@@ -112,7 +113,13 @@ def _silent(facts: JobFacts, name: str) -> str:
     pods = sorted(pod.name for pod in facts.own if pod.terminating and pod.node == name)
     more = len(pods) - NAMED
     shown = ", ".join(pods[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    bound = facts.silent_until(name)
+    if bound is None or bound <= facts.now:
+        return (
+            f"Node {name} is NotReady and can't confirm that {shown} ended: they are being removed by force."
+        )
     return (
-        f"Node {name} is NotReady and can't confirm that {shown} ended: the next attempt waits until the node is "
-        "back or its Node object is deleted."
+        f"Node {name} is NotReady and can't confirm that {shown} ended: they are waited for until {to_rfc3339(bound)}, "
+        "then removed by force. Sooner if the node is back; or, if the machine is certainly down, delete its Node "
+        f"object or taint it {OUT_OF_SERVICE}."
     )

@@ -118,6 +118,17 @@ async def test_a_lost_node_is_left_at_once_and_its_pod_removed_by_force() -> Non
     assert (status(world)["attempt"], status(world)["restartsCharged"]) == (2, 0)
 
 
+async def test_a_node_that_stays_silent_is_given_up_after_the_bound_and_never_before() -> None:
+    world = await a_world().run(8)
+    world.fail("n01")
+    await world.run(295)
+    assert list(world.pods) == ["train-worker-1"]
+    await world.run(25)
+    assert status(world)["phase"] == "Running"
+    assert "n01" not in {share["name"] for share in status(world)["placement"]["nodes"]}
+    assert world.violations == []
+
+
 async def test_pods_on_an_unreachable_node_are_waited_for_and_named() -> None:
     world = await a_world().run(8)
     world.fail("n01")

@@ -220,15 +220,19 @@ def test_pods_stuck_on_an_unreachable_node_are_named() -> None:
     first = facts(running(), (a_pod(0),))
     job = after_move(first, next_move(first))
     stuck = (a_pod(1, terminating=True),)
-    status = built(facts(job, stuck, nodes=(a_node(0), a_node(1, NodeState.NOT_READY))))
+    silent = a_node(1, NodeState.NOT_READY, since=T0)
+    status = built(facts(job, stuck, nodes=(a_node(0), silent)))
     assert (
         "Node n1 is NotReady and can't confirm that train-worker-1 ended"
         in condition(status, "Recovering")["message"]
     )
     assert status["waiting"]["message"] == (
-        "Node n1 is NotReady and can't confirm that train-worker-1 ended: the next attempt waits until the node is "
-        "back or its Node object is deleted."
+        "Node n1 is NotReady and can't confirm that train-worker-1 ended: they are waited for until "
+        "2023-11-14T22:18:20Z, then removed by force. Sooner if the node is back; or, if the machine is certainly "
+        "down, delete its Node object or taint it node.kubernetes.io/out-of-service."
     )
+    over = built(facts(job, stuck, nodes=(a_node(0), silent), at=T0 + 300))
+    assert over["waiting"]["message"].endswith("ended: they are being removed by force.")
     healed = built(facts(job, stuck, nodes=(a_node(0), a_node(1))))
     assert healed["waiting"]["message"].startswith("All pods of attempt 1 have to be gone")
 

@@ -189,7 +189,10 @@ def _after_the_end(facts: JobFacts) -> Move:
     if end is not None and facts.now >= end:
         return Expire()
     running = tuple(pod for pod in facts.own if pod.phase not in ENDED)
-    return replace(_sweep(facts, running), until=end) if running else Hold(until=end)
+    if not running:
+        return Hold(until=end)
+    sweep = _sweep(facts, running)
+    return replace(sweep, until=min((at for at in (end, sweep.until) if at is not None), default=None))
 
 
 def _unplaced(facts: JobFacts) -> Move:
@@ -232,10 +235,21 @@ def _refused(facts: JobFacts) -> Move:
 
 
 def _sweep(facts: JobFacts, pods: Sequence[PodFact]) -> Sweep:
-    """Delete what is not yet leaving; what lies on a node that no longer exists leaves at once."""
-    stranded = tuple(pod for pod in pods if pod.node and facts.node_gone(pod.node))
+    """Delete what is not yet leaving. What lies on a node that no longer exists leaves at once.
+
+    On a node that does not answer, what was told to go is removed by force once the bound is over, never before.
+    """
+    stranded = tuple(pod for pod in pods if pod.node and (facts.node_gone(pod.node) or _given_up(facts, pod)))
     normal = tuple(pod for pod in pods if not pod.terminating and pod not in stranded)
-    return Sweep(pods=normal, force=stranded)
+    bounds = {facts.silent_until(pod.node) for pod in pods if pod.node}
+    until = min((bound for bound in bounds if bound is not None and bound > facts.now), default=None)
+    return Sweep(pods=normal, force=stranded, until=until)
+
+
+def _given_up(facts: JobFacts, pod: PodFact) -> bool:
+    """Tell whether a pod has been leaving a silent node for as long as that is waited for."""
+    bound = facts.silent_until(pod.node)
+    return pod.terminating and bound is not None and facts.now >= bound
 
 
 def _all_succeeded(facts: JobFacts) -> bool:

@@ -36,6 +36,7 @@ class JobFacts:
         decision: What the scheduler last decided for it, if anything.
         served: Whether its Service exists.
         grace: Seconds a node or device may be unwell before the gang leaves it.
+        unreachable_timeout: Seconds a node may be silent before what was told to go there is removed by force.
         now: Seconds since the epoch.
         own: Pods that this very object owns, of any attempt.
         current: Its pods of the current attempt, by index.
@@ -47,6 +48,7 @@ class JobFacts:
     decision: Decision | None = None
     served: bool = True
     grace: float = 30.0
+    unreachable_timeout: float = 300.0
     now: float = 0.0
     own: tuple[PodFact, ...] = field(init=False, repr=False)
     current: Mapping[int, PodFact] = field(init=False, repr=False)
@@ -93,6 +95,21 @@ class JobFacts:
         """Tell whether the Node object is known to be gone."""
         node = self.node(name)
         return node is not None and not node.exists
+
+    def silent_until(self, name: str) -> float | None:
+        """Return until when a node that does not answer is waited for, seconds since the epoch; None if it answers.
+
+        A time in the past where an admin says that it is down. A node of which nobody knows since when it has
+        been silent is silent since the gang was told to go.
+        """
+        node = self.node(name)
+        if node is None or not self.node_unreachable(name):
+            return None
+        if node.out_of_service:
+            return 0.0
+        began = node.since or since(self.job.progress, "Placed") or self.now
+        own = node.unreachable_timeout
+        return began + (self.unreachable_timeout if own is None else own)
 
     def node_unreachable(self, name: str) -> bool:
         """Tell whether the node exists but its kubelet does not answer."""

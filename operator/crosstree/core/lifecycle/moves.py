@@ -126,8 +126,8 @@ class Withdraw:
 class Sweep:
     """Delete `pods` and wait until they are gone, looking again at `until` at the latest.
 
-    `force` are those whose node no longer exists, so that nobody else will ever confirm their end. Both may be
-    empty: then there is only waiting to do.
+    `force` are those whose node no longer exists, or has been silent for too long, so that nobody else will ever
+    confirm their end. Both may be empty: then there is only waiting to do.
     """
 
     pods: tuple[PodFact, ...] = ()

@@ -123,7 +123,9 @@ class TrainingJobReconciler:
             served=live.served(job),
             now=now,
         )
-        return replace(facts, grace=cluster.grace) if isinstance(cluster, Cluster) else facts
+        if not isinstance(cluster, Cluster):
+            return facts
+        return replace(facts, grace=cluster.grace, unreachable_timeout=cluster.unreachable_timeout)
 
     async def _pods_now(self, job: Job) -> frozenset[str]:
         """Return the pods that a job really has; asked only where pods we don't see are about to count as gone.

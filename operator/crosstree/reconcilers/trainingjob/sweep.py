@@ -11,7 +11,7 @@ from crosstree.reconcilers.ports import Writer
 from crosstree.reconcilers.trainingjob.expectations import TOLD_AGAIN, Expectations
 
 AT_ONCE = 0
-"""Grace in seconds for pods whose node no longer exists: no kubelet is left to give them any."""
+"""Grace in seconds for pods whose node is gone or given up: no kubelet is there to give them any."""
 
 
 class Sweeper:
@@ -28,12 +28,11 @@ class Sweeper:
             ApiError: the first deletion that the API server did not take; the others are done.
         """
         key, namespace, now = facts.job.key, facts.job.namespace, facts.now
-        told = self._expectations.to_tell(key, (*move.pods, *move.force), now)
+        told = self._expectations.to_tell(key, move.pods, now)
+        removed = self._expectations.to_tell(key, move.force, now, by_force=True)
         answers = await asyncio.gather(
-            *(
-                self._writer.delete_pod(namespace, pod.name, pod.uid, AT_ONCE if pod in move.force else None)
-                for pod in told
-            ),
+            *(self._writer.delete_pod(namespace, pod.name, pod.uid, None) for pod in told),
+            *(self._writer.delete_pod(namespace, pod.name, pod.uid, AT_ONCE) for pod in removed),
             return_exceptions=True,
         )
         failed = [answer for answer in answers if isinstance(answer, BaseException)]

@@ -1,0 +1,32 @@
+"""What a change of one of our objects means to others: asked by `livecluster` about the object before and after."""
+
+from __future__ import annotations
+
+from crosstree.adapters.store import Domain
+from crosstree.core.cluster import Cluster, Queue
+from crosstree.core.job import Job
+
+
+def nodes_of(job: Domain | None) -> tuple[str, ...]:
+    """Return the nodes of a job's placement; none of anything else."""
+    placement = job.progress.placement if isinstance(job, Job) else None
+    return tuple(share.name for share in placement.nodes) if placement is not None else ()
+
+
+def only_told(before: Domain | None, after: Domain | None) -> bool:
+    """Say whether only the status of a job changed, which is our own doing."""
+    if not isinstance(before, Job) or not isinstance(after, Job):
+        return False
+    return (before.uid, before.generation, before.deleting) == (after.uid, after.generation, after.deleting)
+
+
+def unseated(before: Domain | None, after: Domain | None) -> bool:
+    """Say whether a job has just given its place back: it may want the next one at once, and others the old."""
+    return bool(nodes_of(before)) and not nodes_of(after)
+
+
+def spec_of(one: Domain | None) -> tuple[str, int, bool] | None:
+    """Return what of an AICluster or JobQueue its jobs depend on; None of anything else."""
+    if isinstance(one, Cluster | Queue):
+        return one.uid, one.generation, one.deleting
+    return None
