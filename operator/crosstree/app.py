@@ -105,7 +105,9 @@ class Operator:
             live.store,
             statuses,
             {
-                Kind.CLUSTER: AIClusterReconciler(live, writer, statuses, inventories).reconcile,
+                Kind.CLUSTER: AIClusterReconciler(
+                    live, writer, statuses, inventories, self._metrics.node_failed
+                ).reconcile,
                 Kind.POOL: AcceleratorPoolReconciler(live, statuses, inventories).reconcile,
                 Kind.QUEUE: JobQueueReconciler(live, writer, statuses).reconcile,
                 Kind.JOB: self._jobs.reconcile,

@@ -15,7 +15,8 @@ from crosstree.core.capacity import Trial
 from crosstree.core.cycle import in_order, place, run_cycle
 from crosstree.core.plan import Place, Plan, Rung
 from crosstree.core.policy import Policy
-from crosstree.core.snapshot import NodeState, Snapshot
+from crosstree.core.snapshot import NodeState, Snapshot, SpareRule
+from crosstree.core.spares import ready
 from crosstree.core.workload import Footprint, Gang
 from tests.support.builders.core import PoolSpec, a_gang, a_snapshot
 
@@ -72,7 +73,10 @@ def snapshots(draw: st.DrawFn, most: int = 6) -> Snapshot:
         st.dictionaries(st.sampled_from(names), st.sampled_from((1, 2, 4, 8, 8)), max_size=len(names))
     )
     states = draw(st.dictionaries(st.sampled_from(names), st.sampled_from(list(NodeState)), max_size=3))
-    return a_snapshot(spec, gangs=waiting, used=used, states=states)
+    snapshot = a_snapshot(spec, gangs=waiting, used=used, states=states)
+    marked = draw(st.none() | st.lists(st.booleans(), min_size=len(names), max_size=len(names)))
+    spares = draw(st.none() | st.builds(SpareRule, st.integers(1, 2), st.sampled_from(LEVELS)))
+    return replace(snapshot, suspect=None if marked is None else np.array(marked), spares=spares)
 
 
 def places(plan: Plan) -> list[Place]:
@@ -133,6 +137,36 @@ def test_required_level_and_groups_are_never_violated(snapshot):
                 assert len(set(domain[first : first + gang.groups.size])) == 1
 
 
+@EXAMPLES
+@given(snapshots())
+def test_spares_are_whole_free_nodes_and_only_gangs_that_recover_get_them(snapshot):
+    pool = snapshot.pools[0]
+    spare = ready(snapshot, pool)
+    free = snapshot.free[pool.nodes, pool.column] == snapshot.allocatable[pool.nodes, pool.column]
+    assert not (spare & ~(free & (snapshot.state[pool.nodes] == NodeState.USABLE))).any()
+    if snapshot.spares is not None:
+        level = pool.fabric.levels[pool.fabric.depth(snapshot.spares.level)]
+        assert (level.total(spare.astype(np.int64)) <= snapshot.spares.per_domain).all()
+    by_key = {gang.key: gang for gang in snapshot.gangs}
+    for decision in places(run_cycle(snapshot, Policy(), 0.0)):
+        if not by_key[decision.key].recovering:
+            assert not (spare & (counts_of(snapshot, decision) > 0)).any()
+
+
+@EXAMPLES
+@given(snapshots())
+def test_a_suspect_node_is_used_only_by_gangs_that_would_not_fit_without_it(snapshot):
+    if snapshot.suspect is None:
+        return
+    first = in_order(snapshot.gangs)[0]
+    alone = replace(snapshot, gangs=(first,))
+    found = places(run_cycle(alone, Policy(), 0.0))
+    closed = np.where(snapshot.suspect, NodeState.CORDONED, snapshot.state).astype(np.int8)
+    without = places(run_cycle(replace(alone, state=closed), Policy(), 0.0))
+    if without and first.before is None:
+        assert [one.nodes for one in found] == [one.nodes for one in without]
+
+
 def fewest_by_trying(capacity: list[int], need: int) -> int:
     """Brute force: the smallest set of domains that holds the need."""
     for size in range(1, len(capacity) + 1):
@@ -183,7 +217,7 @@ def test_gang_that_waits_really_does_not_fit(snapshot):
         assert (place(gang, trial) is not None) is (gang.key in placed)
     for gang in ordered:
         if gang.key not in placed and not gang.required and not gang.groups:
-            total = int(np.where(snapshot.state == 0, trial.slots(gang, snapshot.pools[0]), 0).sum())
+            total = int(trial.open_slots(gang, snapshot.pools[0]).sum())
             assert total < gang.workers
 
 
@@ -238,6 +272,7 @@ def test_order_in_which_nodes_are_listed_changes_nothing(snapshot):
         free=snapshot.free[backwards],
         state=snapshot.state[backwards],
         grain=snapshot.grain[backwards],
+        suspect=None if snapshot.suspect is None else snapshot.suspect[backwards],
         pools=(replace(pool, nodes=position[pool.nodes].astype(np.int32)),),
     )
     assert run_cycle(snapshot, Policy(), 0.0) == run_cycle(turned, Policy(), 0.0)

@@ -31,6 +31,7 @@ from crosstree.core.discovery import Layout
 from crosstree.core.fabrics import FabricPreset
 from crosstree.core.health import HealthRule
 from crosstree.core.job import Job
+from crosstree.core.ledger import suspects
 from crosstree.core.oddities import Oddity
 from crosstree.core.plan import Decision, Place, Plan, Wait
 from crosstree.core.pods import NodeHealth, PodFact
@@ -118,7 +119,7 @@ class LiveCluster:
         troubled = self.healths.news()
         views = []
         for name, layout in layouts.items():
-            snapshot, fresh = self._cutter.cut(layout, self._waiting.of(name, now))
+            snapshot, fresh = self._cut(layout, name, now)
             if fresh or troubled:
                 self._listener.mark(Kind.CLUSTER, name)
                 for pool in snapshot.pools:
@@ -126,6 +127,12 @@ class LiveCluster:
             views.append(snapshot)
         self._cutter.keep(views)
         return tuple(views)
+
+    def _cut(self, layout: Layout, name: str, now: float) -> tuple[Snapshot, bool]:
+        cluster = self.store.clusters.get(name)
+        bad = suspects(cluster.failures, now) if cluster is not None else frozenset()
+        spares = cluster.spares if cluster is not None else None
+        return self._cutter.cut(layout, self._waiting.of(name, now), suspects=bad, spares=spares)
 
     def apply(self, plan: Plan) -> None:
         """Take over a plan: its places count as used from now on, its verdicts are told to the jobs."""
@@ -208,6 +215,10 @@ class LiveCluster:
         if cluster in self.store.clusters:
             return self._cutter.cut(Layout(cluster, (), ()), ())[0]
         raise KeyError(cluster)
+
+    def now(self) -> float:
+        """Return the time by the clock that everything here is told by, seconds since the epoch."""
+        return self._clock.now()
 
     def oddities_of(self, cluster: str) -> tuple[Oddity, ...]:
         """Return what discovery found odd about an AICluster."""

@@ -59,6 +59,7 @@ async def _told(api: Api, namespace: str, name: str) -> Json:
         "placement": seen.get("placement"),
         "attempt": seen.get("attempt", 0),
         "restarts": seen.get("restarts", []),
+        "recovery": seen.get("recovery"),
         "conditions": [
             {key: c.get(key, "") for key in ("type", "status", "reason", "message")}
             for c in seen.get("conditions", ())
@@ -125,6 +126,7 @@ def _draw(screen: Console, told: Json) -> None:
             )
         for condition in told["conditions"]:
             screen.print(f"  {condition['type']}={condition['status']}: {condition['message']}", markup=False)
+    _recovery(screen, told["recovery"])
     if told["decision"]:
         screen.print(f"\n{told['decision']}", markup=False)
     if told["placement"]:
@@ -149,6 +151,15 @@ def _draw(screen: Console, told: Json) -> None:
             f"  restarted at {restart['at']}: {restart['reason']}{at}. {restart.get('message', '')}",
             markup=False,
         )
+
+
+def _recovery(screen: Console, recovery: Json | None) -> None:
+    """Say how the last failure is being, or was, recovered from."""
+    if not recovery:
+        return
+    at = f" of node {recovery['node']}" if recovery.get("node") else ""
+    screen.print(f"\nRecovery: {recovery['rung']}, since {recovery['since']}", style="bold", markup=False)
+    screen.print(f"  After {recovery['cause']}{at}. {recovery.get('message', '')}", markup=False)
 
 
 def _placement(screen: Console, told: Json) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from crosstree.adapters.client import Api
     from crosstree.adapters.livecluster import LiveCluster
     from crosstree.adapters.resources import Kind
+    from crosstree.core.ledger import NodeFailures
     from crosstree.core.snapshot import Snapshot
     from crosstree.core.workload import Gang
 
@@ -92,15 +93,21 @@ def with_masks(view: View, snapshot: Snapshot, gang: Gang) -> Snapshot:
     return replace(snapshot, masks={**snapshot.masks, **made})
 
 
-def node_rows(snapshot: Snapshot) -> list[dict[str, Any]]:
-    """Describe every node of every pool in fabric order, as plain values."""
+def node_rows(snapshot: Snapshot, failures: Iterable[NodeFailures] = ()) -> list[dict[str, Any]]:
+    """Describe every node of every pool in fabric order, as plain values, with the failures that are remembered."""
+    from crosstree.base.clock import to_rfc3339
     from crosstree.core.room import per_node, state_of
+    from crosstree.core.spares import ready
 
+    failed = {entry.node: entry for entry in failures}
+    suspect = snapshot.suspect
     rows: list[dict[str, Any]] = []
     for pool in snapshot.pools:
         total, allocated, free, unhealthy = per_node(snapshot, pool)
         levels = pool.fabric.levels[:-1]
+        spare = ready(snapshot, pool)
         for at, row in enumerate(pool.nodes.tolist()):
+            entry = failed.get(snapshot.names[row])
             rows.append(
                 {
                     "name": snapshot.names[row],
@@ -111,6 +118,11 @@ def node_rows(snapshot: Snapshot) -> list[dict[str, Any]]:
                     "allocated": int(allocated[at]),
                     "free": int(free[at]),
                     "unhealthy": int(unhealthy[at]),
+                    "spare": bool(spare[at]),
+                    "suspect": suspect is not None and bool(suspect[row]),
+                    "failures": entry.count if entry is not None else 0,
+                    "lastCause": entry.cause if entry is not None else "",
+                    "lastAt": to_rfc3339(entry.at) if entry is not None else "",
                 }
             )
     return rows

@@ -61,7 +61,8 @@ async def _facts(api: Api, only: str | None, namespace: str | None, *, nodes: bo
 
         live = (await loaded(api)).cluster
         for one in clusters:
-            one["nodeList"] = node_rows(live.snapshot_of(one["name"]))
+            failures = live.store.clusters[one["name"]].failures
+            one["nodeList"] = node_rows(live.snapshot_of(one["name"]), failures)
     if only is not None:
         jobs = [job for job in jobs if job["cluster"] == only or (alone and not job["cluster"])]
     return {"clusters": clusters, "jobs": jobs}
@@ -142,19 +143,32 @@ def _draw(screen: Console, one: Json) -> None:
 
 def _nodes(screen: Console, rows: Sequence[Mapping[str, Any]]) -> None:
     """Draw every node with what is on it."""
-    texts = ("name", "pool", "path", "state")
+    texts = ("name", "pool", "path")
     numbers = ("allocated", "free", "total")
     drawn = [
         (
             *(row[key] for key in texts),
+            _state(row),
             bar(row["allocated"], row["free"], row["unhealthy"], cells=8),
             *(row[key] for key in numbers),
+            _failures(row),
         )
         for row in rows
     ]
-    columns = ("NODE", "POOL", "WHERE", "STATE", "", "#ALLOCATED", "#FREE", "#TOTAL")
+    columns = ("NODE", "POOL", "WHERE", "STATE", "", "#ALLOCATED", "#FREE", "#TOTAL", "FAILURES")
     screen.print(table("", columns, drawn))
     screen.print()
+
+
+def _state(row: Mapping[str, Any]) -> str:
+    """Say what placement makes of a node: its state, and whether it is used last or kept back."""
+    marks = [name for name in ("suspect", "spare") if row[name]]
+    return ", ".join([row["state"], *marks])
+
+
+def _failures(row: Mapping[str, Any]) -> str:
+    """Say how often a node failed jobs, and of what it did so last: `2, last NodeLost at 2026-01-01T00:00:00Z`."""
+    return f"{row['failures']}, last {row['lastCause']} at {row['lastAt']}" if row["failures"] else ""
 
 
 def _jobs(screen: Console, jobs: Sequence[Json]) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosstree.core import fit
-from crosstree.core.arrays import Int32, Int64
+from crosstree.core import fit, spares
+from crosstree.core.arrays import Bool, Int32, Int64
 from crosstree.core.shapes import grain_of
 from crosstree.core.snapshot import Pool, Snapshot
 from crosstree.core.workload import Gang
@@ -38,6 +38,7 @@ class Trial:
         self._undo: list[tuple[Int32, Int64, Int64]] = []
         self._touched: list[Int32] = []
         self._slots: dict[Shape, _Remembered] = {}
+        self._spares: dict[str, Bool] = {}
         self._position: dict[str, Int32] = {}
 
     def slots(self, gang: Gang, pool: Pool) -> Int64:
@@ -61,13 +62,23 @@ class Trial:
         return known.slots
 
     def open_slots(self, gang: Gang, pool: Pool) -> Int64:
-        """Count the workers that each node holds now and may take: `slots`, zero where state or constraint forbid.
+        """Count the workers that each node holds now and may take: `slots`, zero where anything else forbids it.
+
+        State, constraint, and being a spare, which only a gang that recovers may use.
 
         Returns:
             int64 (n,), in pool order; a new array.
         """
         allowed = fit.usable(pool, self.snapshot) & fit.admitted(gang, pool, self.snapshot)
+        if not gang.recovering:
+            allowed &= ~self.spares(pool)
         return np.where(allowed, self.slots(gang, pool), 0)
+
+    def spares(self, pool: Pool) -> Bool:
+        """Say which nodes of the pool are kept for gangs that recover: Bool (n,), as when the ledger was opened."""
+        if pool.name not in self._spares:
+            self._spares[pool.name] = spares.ready(self.snapshot, pool)
+        return self._spares[pool.name]
 
     def take(self, gang: Gang, pool: Pool, rows: Int32, counts: Int64) -> None:
         """Put `counts` workers of the gang on `rows`.

@@ -9,6 +9,8 @@ from typing import Any
 
 from crosstree.core.accelerator import IntraNode
 from crosstree.core.health import AS_ITS_CLUSTER, HealthOverrides, HealthPolicy, HealthRule
+from crosstree.core.ledger import NodeFailures
+from crosstree.core.snapshot import SpareRule
 from crosstree.core.topology import LevelSpec
 from crosstree.core.workload import Requirement
 
@@ -84,6 +86,9 @@ class Cluster:
     unreachable_timeout: float = 300.0
     health_rules: tuple[HealthRule, ...] = ()
     declared: tuple[DeclaredProfile, ...] = ()
+    spares: SpareRule | None = None
+    failures: tuple[NodeFailures, ...] = ()
+    """Which nodes failed gangs, as its status says."""
     deleting: bool = False
     observed: Mapping[str, Any] = field(default_factory=dict)
     """The status exactly as stored."""

@@ -6,8 +6,8 @@ promised to it changes nothing anybody decides on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from crosstree.core.arrays import Bool, Int32, Int64
 from crosstree.core.columns import Columns
 from crosstree.core.discovery import Layout
 from crosstree.core.masks import Masks
-from crosstree.core.snapshot import Snapshot
+from crosstree.core.snapshot import Snapshot, SpareRule
 from crosstree.core.workload import Gang, NodeConstraint
 
 
@@ -28,6 +28,7 @@ class _Last:
     generation: int
     allocation: int
     admission: int
+    suspects: frozenset[str]
     snapshot: Snapshot
 
 
@@ -40,27 +41,52 @@ class Cutter:
         self._last: dict[str, _Last] = {}
         self._generation = 0
 
-    def cut(self, layout: Layout, gangs: tuple[Gang, ...]) -> tuple[Snapshot, bool]:
+    def cut(
+        self,
+        layout: Layout,
+        gangs: tuple[Gang, ...],
+        *,
+        suspects: frozenset[str] = frozenset(),
+        spares: SpareRule | None = None,
+    ) -> tuple[Snapshot, bool]:
         """Return the snapshot of a cluster as it is now, and whether it differs from the one before.
 
         Args:
             layout: Its static half; the same object as long as nothing in it changed.
             gangs: Its waiting gangs, in a stable order.
+            suspects: Nodes to be used last.
+            spares: Nodes to be kept for gangs that recover.
 
         O(N·R) after a change, O(gangs) without.
         """
         columns, last = self._columns, self._last.get(layout.cluster)
         if last is not None and last.layout is not layout:
             last = None
-        if last is not None and last.generation == columns.generation and last.snapshot.gangs == gangs:
+        asked = (columns.generation, gangs, suspects, spares)
+        if last is not None and asked == (
+            last.generation,
+            last.snapshot.gangs,
+            last.suspects,
+            last.snapshot.spares,
+        ):
             return last.snapshot, False
         rows = last.rows if last is not None else columns.rows(layout.names)
-        snapshot = self._snapshot(layout, gangs, rows, last)
+        snapshot = replace(
+            self._snapshot(layout, gangs, rows, last),
+            suspect=_marked(layout.names, suspects),
+            spares=spares,
+        )
         fresh = last is None or not _same(last.snapshot, snapshot)
         if last is not None and not fresh:
             snapshot = last.snapshot
         self._last[layout.cluster] = _Last(
-            layout, rows, columns.generation, columns.allocation, columns.admission, snapshot
+            layout,
+            rows,
+            columns.generation,
+            columns.allocation,
+            columns.admission,
+            suspects,
+            snapshot,
         )
         return snapshot, fresh
 
@@ -146,6 +172,8 @@ def _same(left: Snapshot, right: Snapshot) -> bool:
         and _equal(left.allocatable, right.allocatable)
         and _equal(left.capacity, right.capacity)
         and _equal(left.signal, right.signal)
+        and _equal(left.suspect, right.suspect)
+        and left.spares == right.spares
         and (
             left.masks is right.masks
             or (
@@ -156,7 +184,16 @@ def _same(left: Snapshot, right: Snapshot) -> bool:
     )
 
 
-def _equal(left: Int64 | Int32 | None, right: Int64 | Int32 | None) -> bool:
+def _marked(names: Sequence[str], chosen: frozenset[str]) -> Bool | None:
+    """Mark the chosen nodes, None if none of them is there."""
+    if chosen.isdisjoint(names):
+        return None
+    marked = np.fromiter((name in chosen for name in names), np.bool_, count=len(names))
+    marked.flags.writeable = False
+    return marked
+
+
+def _equal(left: Int64 | Int32 | Bool | None, right: Int64 | Int32 | Bool | None) -> bool:
     if left is None or right is None:
         return left is right
     return left is right or np.array_equal(left, right)

@@ -40,6 +40,8 @@ class NodeCounts:
     """Kept out because they report trouble, though running work may stay there."""
     signals: tuple[str, ...] = ()
     """What unhealthy and reporting nodes report, sorted."""
+    spare: int = 0
+    """Free, and kept for gangs that recover."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,8 @@ def diagnose(gang: Gang, candidate: Candidate, trial: Trial) -> Diagnosis:
         return replace(found, missing=request.missing)
     short = _short(pack(pool.fabric, trial.open_slots(gang, pool), need))
     free = trial.slots(gang, pool)
-    if isinstance(pack(pool.fabric, np.where(admitted, free, 0), need), Packed):
+    open_to_it = admitted & (gang.recovering | ~trial.spares(pool))
+    if isinstance(pack(pool.fabric, np.where(open_to_it, free, 0), need), Packed):
         return _facts(gang, pool, need, short, trial, WaitReason.NODES_UNHEALTHY)
     return _facts(gang, pool, need, short, trial, _reason(gang, pool, short, trial))
 
@@ -106,6 +109,7 @@ def _reason(gang: Gang, pool: Pool, short: Shortfall, trial: Trial) -> WaitReaso
             return WaitReason.FRAGMENTED
         case Limit.TOTAL:
             usable = fit.usable(pool, trial.snapshot) & fit.admitted(gang, pool, trial.snapshot)
+            usable &= gang.recovering | ~trial.spares(pool)
             devices = np.maximum(trial.free[pool.nodes, pool.column], 0)[usable].sum()
             scattered = gang.devices > 0 and devices >= gang.workers * gang.devices
             return WaitReason.FRAGMENTED if scattered else WaitReason.NOT_ENOUGH_FREE
@@ -132,8 +136,9 @@ def _counts(gang: Gang, pool: Pool, trial: Trial, inside: Bool) -> NodeCounts:
     matching = fit.admitted(replace(gang, avoid=()), pool, snapshot)
     open_now = fit.admitted(gang, pool, snapshot)
     healthy = inside & (state == NodeState.USABLE)
-    usable = healthy & open_now
     holding = trial.slots(gang, pool) > 0
+    spare = healthy & open_now & holding & (trial.spares(pool) & (not gang.recovering))
+    usable = healthy & open_now & ~spare
 
     ill = inside & np.isin(state, (NodeState.UNHEALTHY, NodeState.AVOIDED))
 
@@ -151,6 +156,7 @@ def _counts(gang: Gang, pool: Pool, trial: Trial, inside: Bool) -> NodeCounts:
         avoided=count(healthy & matching & ~open_now),
         reporting=count(inside & (state == NodeState.AVOIDED)),
         signals=_signals(snapshot, pool, ill),
+        spare=count(spare),
     )
 
 

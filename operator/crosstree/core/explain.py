@@ -97,6 +97,7 @@ def where(found: Diagnosis) -> str:
             (counts.reporting, f"{report} trouble{named}"),
             (counts.excluded, "excluded by node selector, affinity or taints"),
             (counts.avoided, "avoided after a failure"),
+            (counts.spare, "kept as spares for jobs that recover"),
         )
         if number
     ]

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crosstree.core import spares
 from crosstree.core.arrays import Bool, Int8, Int64
 from crosstree.core.snapshot import NodeState, Pool, Snapshot
+from crosstree.core.spares import SpareCount
 from crosstree.core.topology import NODE_LEVEL, Fabric
 
 NAMED = 5
@@ -93,6 +95,7 @@ class PoolRow:
     schedulable: bool
     counts: Counts
     domains: tuple[DomainRow, ...]
+    spares: SpareCount | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,7 @@ def _pool(snapshot: Snapshot, pool: Pool, free: Int64) -> PoolRow:
         schedulable=pool.schedulable,
         counts=counts,
         domains=_domains(pool.fabric, total, free),
+        spares=spares.count(snapshot, pool),
     )
 
 

@@ -9,7 +9,6 @@ from crosstree.core.health import Action, Fault
 from crosstree.core.snapshot import NodeState
 from crosstree.core.verdict import drained, leaving
 
-
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 """Taint by which an admin says that a node is down and nothing runs on it. Kubernetes itself acts on it, too."""
 

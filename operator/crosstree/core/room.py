@@ -103,8 +103,8 @@ def tree(snapshot: Snapshot, pool: Pool, *, deepest: int) -> tuple[Room, ...]:
 def for_gang(snapshot: Snapshot, pool: Pool, gang: Gang) -> tuple[LevelRoom, ...]:
     """Say per level, widest first, what a pool could give a gang now, by the arithmetic that placement uses."""
     request = fit.request_of(gang, pool, snapshot.resources)
+    now = Trial(snapshot).open_slots(gang, pool)
     open_ = fit.usable(pool, snapshot) & fit.admitted(gang, pool, snapshot)
-    now = np.where(open_, Trial(snapshot).slots(gang, pool), 0)
     grain = np.full(len(snapshot.names), EMPTY_GRAIN, np.int8)
     empty = fit.slots(request, pool, pool.nodes, snapshot.allocatable, snapshot.allocatable, grain)
     empty = np.where(open_, empty, 0)

@@ -5,7 +5,7 @@ A gang that recovers goes up a ladder here: where it was, with the lost workers 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from crosstree.core.placement.keep import keep
 from crosstree.core.placement.need import Need, Packed
 from crosstree.core.placement.pack import pack
 from crosstree.core.plan import Place, Rung
+from crosstree.core.snapshot import Pool
 from crosstree.core.topology import Fabric
 from crosstree.core.workload import Footprint, Gang
 
@@ -25,10 +26,12 @@ def seat(gang: Gang, candidate: Candidate, trial: Trial) -> Place | None:
     """Place the gang on a pool as well as it can be, and book it; None if the pool does not hold it."""
     pool = candidate.pool
     slots = trial.open_slots(gang, pool)
-    packed = pack(pool.fabric, slots, candidate.need)
-    if not isinstance(packed, Packed):
-        return None
-    return _book(gang, candidate, trial, slots, packed.counts, Rung.MOVED if gang.recovering else None)
+    for offered in _steady_first(pool, slots, trial):
+        packed = pack(pool.fabric, offered, candidate.need)
+        if isinstance(packed, Packed):
+            rung = Rung.MOVED if gang.recovering else None
+            return _book(gang, candidate, trial, slots, packed.counts, rung)
+    return None
 
 
 def seat_again(gang: Gang, before: Footprint, offered: Sequence[Candidate], trial: Trial) -> Place | None:
@@ -47,14 +50,24 @@ def seat_again(gang: Gang, before: Footprint, offered: Sequence[Candidate], tria
     fabric, need = candidate.pool.fabric, candidate.need
     was = counts_of(fabric, before)
     slots = trial.open_slots(gang, candidate.pool)
-    found = keep(fabric, slots, need, was)
-    if found is None:
-        return None
-    fresh = pack(fabric, slots, need)
-    if isinstance(fresh, Packed) and _wider(fabric, need, found.counts, fresh.counts):
-        return _book(gang, candidate, trial, slots, fresh.counts, Rung.MOVED)
-    rung = Rung.SAME_NODES if np.array_equal(found.counts, was) else Rung.REPLACED
-    return _book(gang, candidate, trial, slots, found.counts, rung)
+    for open_now in _steady_first(candidate.pool, slots, trial):
+        found = keep(fabric, open_now, need, was)
+        if found is None:
+            continue
+        fresh = pack(fabric, open_now, need)
+        if isinstance(fresh, Packed) and _wider(fabric, need, found.counts, fresh.counts):
+            return _book(gang, candidate, trial, slots, fresh.counts, Rung.MOVED)
+        rung = Rung.SAME_NODES if np.array_equal(found.counts, was) else Rung.REPLACED
+        return _book(gang, candidate, trial, slots, found.counts, rung)
+    return None
+
+
+def _steady_first(pool: Pool, slots: Int64, trial: Trial) -> Iterator[Int64]:
+    """Offer the slots without those on suspect nodes first, then all: a node that failed twice may fail again."""
+    suspect = trial.snapshot.suspect
+    if suspect is not None and (slots[suspect[pool.nodes]] > 0).any():
+        yield np.where(suspect[pool.nodes], 0, slots)
+    yield slots
 
 
 def counts_of(fabric: Fabric, before: Footprint) -> Int64:

@@ -60,6 +60,14 @@ class Pool:
     schedulable: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class SpareRule:
+    """How many free nodes of every domain of a level are kept for gangs that recover."""
+
+    per_domain: int
+    level: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
     """One AICluster at one moment.
@@ -83,6 +91,8 @@ class Snapshot:
         signal: Int32 (N,): what each node reports as its worst trouble, by index of `signals`; 0 where nothing.
             None where no node reports any.
         signals: Names of signals, by index.
+        suspect: Bool (N,): nodes that failed gangs repeatedly of late, used last; None where there are none.
+        spares: Which free nodes are kept for gangs that recover; None for none.
     """
 
     cluster: str
@@ -99,6 +109,8 @@ class Snapshot:
     capacity: Int64 | None = None
     signal: Int32 | None = None
     signals: tuple[str, ...] = ("",)
+    suspect: Bool | None = None
+    spares: SpareRule | None = None
 
     def present(self, pool: Pool) -> Int64:
         """Devices per node of a pool, those its device plugin calls unhealthy included, int64 (n,)."""

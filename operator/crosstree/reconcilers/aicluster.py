@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, assert_never
 
@@ -12,6 +13,7 @@ from crosstree.base.names import API_VERSION, LABEL_CLUSTER, slug
 from crosstree.core.admission import cluster_of
 from crosstree.core.cluster import Cluster
 from crosstree.core.inventory import Inventory, PoolRow
+from crosstree.core.ledger import advance, news, reports
 from crosstree.core.pool_objects import Make, Mend, Remove, upkeep
 from crosstree.engine.work import Done, Outcome
 from crosstree.reconcilers.inventories import Inventories
@@ -29,8 +31,14 @@ class AIClusterReconciler:
     """Reconciles AIClusters."""
 
     def __init__(
-        self, live: LiveCluster, writer: Writer, statuses: StatusWriter, inventories: Inventories
+        self,
+        live: LiveCluster,
+        writer: Writer,
+        statuses: StatusWriter,
+        inventories: Inventories,
+        node_failed: Callable[[str, int], None] = lambda cause, times: None,
     ) -> None:
+        self._node_failed = node_failed
         self._live = live
         self._writer = writer
         self._statuses = statuses
@@ -53,15 +61,18 @@ class AIClusterReconciler:
         inventory = self._inventories.of(name)
         await self._keep_pools(cluster, inventory)
         clusters = self._live.store.clusters
-        jobs = queue_status.count(
-            job for job in self._live.store.jobs.values() if cluster_of(job, clusters) is cluster
-        )
+        own = [job for job in self._live.store.jobs.values() if cluster_of(job, clusters) is cluster]
+        jobs = queue_status.count(own)
+        failures = advance(cluster.failures, reports(own), now)
         troubles = self._inventories.troubles(name)
         status = cluster_status.build(
-            cluster, inventory, self._live.oddities_of(name), jobs, troubles, now=now
+            cluster, inventory, self._live.oddities_of(name), jobs, troubles, now=now, failures=failures
         )
         target = Target(KIND, PLURAL, name, cluster.resource_version, cluster.observed)
-        return await self._statuses.write(target, status, now)
+        outcome = await self._statuses.write(target, status, now)
+        for cause, times in news(cluster.failures, failures):
+            self._node_failed(cause, times)
+        return outcome
 
     async def _keep_pools(self, cluster: Cluster, inventory: Inventory) -> None:
         store = self._live.store

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from crosstree.adapters.feeds import Feeds
 from crosstree.adapters.livecluster import LiveCluster
+from crosstree.core.ledger import suspects
 from crosstree.reconcilers.inventories import Inventories
 from crosstree.telemetry.metrics import Metrics
 
@@ -31,6 +32,10 @@ class Gauges:
     def render(self) -> bytes:
         """Count, and return all metrics in the text format of Prometheus."""
         self._jobs()
+        now = self._live.now()
+        self._metrics.suspects(
+            {name: len(suspects(one.failures, now)) for name, one in self._live.store.clusters.items()}
+        )
         if self._live.synced:
             self._accelerators()
         self._metrics.leading(leads=self._leads())

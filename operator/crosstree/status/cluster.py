@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from crosstree.base.clock import to_rfc3339
 from crosstree.core.cluster import Cluster
 from crosstree.core.inventory import NAMED, Counts, Inventory, Named
+from crosstree.core.ledger import NodeFailures
 from crosstree.core.oddities import Oddity, OddityKind
 from crosstree.core.topology import NODE_LEVEL
 from crosstree.core.troubles import NONE, Troubles
@@ -24,6 +26,7 @@ def build(
     troubles: Troubles = NONE,
     *,
     now: float,
+    failures: Sequence[NodeFailures] = (),
 ) -> Status:
     """Return the whole status to store.
 
@@ -34,6 +37,7 @@ def build(
         jobs: Jobs that belong to it.
         troubles: What its nodes report.
         now: Seconds since the epoch.
+        failures: Its ledger of failing nodes.
     """
     conditions = [
         _ready(cluster, inventory, oddities),
@@ -69,7 +73,19 @@ def build(
             "fragmentation": round(inventory.fragmentation, 2),
         },
         "jobs": {"running": jobs.running, "waiting": jobs.waiting},
+        "failures": [failing(entry) for entry in failures],
     }
+
+
+def failing(entry: NodeFailures) -> Status:
+    """Return one entry of the ledger of failing nodes as it stands on the wire."""
+    told: Status = {
+        "node": entry.node,
+        "count": entry.count,
+        "lastCause": entry.cause,
+        "lastAt": to_rfc3339(entry.at),
+    }
+    return told if entry.before is None else told | {"previousAt": to_rfc3339(entry.before)}
 
 
 def counts(numbers: Counts) -> dict[str, int]:
@@ -97,7 +113,9 @@ def _ready(cluster: Cluster, inventory: Inventory, oddities: Sequence[Oddity]) -
             f"on {inventory.nodes} {_plural(inventory.nodes, 'node')}."
         )
         odd = [one.message for one in oddities if not one.concerns_fabric]
-        return Condition.true(Type.READY, Reason.READY, " ".join((found, *odd)))
+        return Condition.true(
+            Type.READY, Reason.READY, " ".join((found, *odd, *_no_spares(cluster, inventory)))
+        )
     if not cluster.auto_pools:
         way = (
             "spec.poolDiscovery is Explicit and no AcceleratorPool of this cluster matches a node. Create one with "
@@ -115,6 +133,17 @@ def _ready(cluster: Cluster, inventory: Inventory, oddities: Sequence[Oddity]) -
         )
     claimed = [one.message for one in oddities if one.kind is OddityKind.CLAIMED_TWICE]
     return Condition.false(Type.READY, Reason.NO_NODES, " ".join((way, *claimed)))
+
+
+def _no_spares(cluster: Cluster, inventory: Inventory) -> tuple[str, ...]:
+    """Say that no pool has the level at which spares are to be kept."""
+    if cluster.spares is None or any(row.spares is not None for row in inventory.pools):
+        return ()
+    levels = ", ".join(row.name for row in inventory.levels)
+    return (
+        f"spec.spares.level is {cluster.spares.level!r}, and no pool has that level, so no spare is kept; the levels "
+        f"are {levels}. Name one of these.",
+    )
 
 
 def _fabric(inventory: Inventory, oddities: Sequence[Oddity]) -> Condition:

@@ -31,6 +31,7 @@ def build(
         now: Seconds since the epoch.
     """
     return {
+        "spares": {"wanted": row.spares.wanted, "ready": row.spares.ready} if row and row.spares else None,
         "observedGeneration": pool.generation,
         "conditions": merge(
             pool.observed.get("conditions", ()),

@@ -97,6 +97,19 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self._node_failures = Counter(
+            "crosstree_node_failures_total",
+            "Failures of nodes under running jobs, by cause. Rising: crosstree status --nodes names the nodes.",
+            ["cause"],
+            registry=registry,
+        )
+        self._suspects = Gauge(
+            "crosstree_suspect_nodes",
+            "Nodes that failed jobs twice within a day and are used last. Above 0: repair or cordon them; "
+            "crosstree status --nodes names them.",
+            ["cluster"],
+            registry=registry,
+        )
         self._watch_restarts = Counter(
             "crosstree_watch_restarts_total",
             "Watches that lost their place and listed everything again. More than a few an hour: the API server is "
@@ -153,6 +166,14 @@ class Metrics:
     def restarted(self, reason: str) -> None:
         """Count a gang restart."""
         self._restarts.labels(reason).inc()
+
+    def node_failed(self, cause: str, times: int) -> None:
+        """Count failures of nodes."""
+        self._node_failures.labels(cause).inc(times)
+
+    def suspects(self, counts: Mapping[str, int]) -> None:
+        """Set the number of suspect nodes per AICluster; what is not named is gone."""
+        _replace(self._suspects, (((cluster,), count) for cluster, count in counts.items()))
 
     def watches_restarted(self, totals: Mapping[str, int]) -> None:
         """Take over how often each watch has listed everything again since the start."""

@@ -23,10 +23,11 @@ from crosstree.core.accelerator import IntraNode, Rule
 from crosstree.core.cluster import Binding, Cluster, DeclaredProfile, PoolObject, Preset, Queue, Selector
 from crosstree.core.health import Action, HealthOverrides, HealthRule
 from crosstree.core.job import Job
+from crosstree.core.snapshot import SpareRule
 from crosstree.core.topology import LevelSpec
 from crosstree.core.workload import Gang, Groups, Requirement
 from crosstree.translate.needs import constraint, requests
-from crosstree.translate.stored import mapping, progress
+from crosstree.translate.stored import failures, mapping, progress
 
 Json = Mapping[str, Any]
 _RULES = {
@@ -116,6 +117,8 @@ def cluster(raw: Json) -> Cluster:
         unreachable_timeout=duration.parse(spec.health.unreachable_timeout),
         health_rules=_health_rules(spec.health),
         declared=tuple(_declared(accelerator) for accelerator in spec.accelerators),
+        spares=SpareRule(spec.spares.per_domain, spec.spares.level) if spec.spares else None,
+        failures=failures(raw.get("status")),
         deleting=meta.deletion_timestamp is not None,
         observed=mapping(raw.get("status")),
     )

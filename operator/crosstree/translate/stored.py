@@ -12,6 +12,7 @@ from typing import Any
 from crosstree.base.clock import from_rfc3339
 from crosstree.base.errors import SpecError
 from crosstree.core.job import Placement, Progress, Recovery, Restart
+from crosstree.core.ledger import NodeFailures
 from crosstree.core.plan import NodeShare, Rung, Span
 
 
@@ -34,6 +35,24 @@ def progress(status: Any) -> Progress:
         conditions=tuple(entry for entry in _mappings(stored.get("conditions")) if _text(entry.get("type"))),
         observed=stored,
     )
+
+
+def failures(status: Any) -> tuple[NodeFailures, ...]:
+    """Read the ledger of failing nodes in the status of an AICluster."""
+    found = []
+    for entry in _mappings(mapping(status).get("failures")):
+        node, at = _text(entry.get("node")), _time(entry.get("lastAt"))
+        if node and at is not None:
+            found.append(
+                NodeFailures(
+                    node,
+                    max(_count(entry.get("count")), 1),
+                    _text(entry.get("lastCause")),
+                    at,
+                    _time(entry.get("previousAt")),
+                )
+            )
+    return tuple(found)
 
 
 def _placement(value: Any) -> Placement | None:

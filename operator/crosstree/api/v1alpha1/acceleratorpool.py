@@ -82,6 +82,15 @@ class PoolFault(Wire):
     """What the producer says."""
 
 
+class PoolSpares(Wire):
+    """Spare nodes of the pool."""
+
+    wanted: Count
+    """As many as `spec.spares` of the AICluster asks for."""
+    ready: Count
+    """Free and kept now."""
+
+
 class AcceleratorPoolStatus(Wire):
     """The pool as observed."""
 
@@ -107,6 +116,8 @@ class AcceleratorPoolStatus(Wire):
     """What they report, the worst first."""
     domains: Annotated[list[PoolDomain], Field(max_length=256, json_schema_extra=ATOMIC)] = []
     """Domains of the widest levels."""
+    spares: PoolSpares | None = None
+    """Nodes kept for jobs that recover; absent where none are wanted."""
     conditions: Conditions = []
     """Ready."""
     observed_generation: Count | None = None

@@ -197,6 +197,15 @@ class DeclaredAccelerator(Wire):
     )
 
 
+class Spares(Wire):
+    """Free nodes kept for jobs that recover from a failure, so that they need not wait."""
+
+    per_domain: Annotated[int, Field(ge=1, le=64)]
+    """Whole free nodes kept in every domain of the level."""
+    level: LevelName
+    """Level of the fabric, for example leaf: one that the jobs' `required` names, or a narrower one."""
+
+
 class AIClusterSpec(Wire):
     """Which nodes, which fabric, which manners."""
 
@@ -210,6 +219,8 @@ class AIClusterSpec(Wire):
     """How decisions become running pods."""
     health: Health = Health()
     """How signals of nodes and devices are taken."""
+    spares: Spares | None = None
+    """Free nodes kept for jobs that recover; left out, none are."""
     accelerators: Annotated[
         list[DeclaredAccelerator],
         Field(max_length=32),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from crosstree.api.v1alpha1.common import ATOMIC, MAP_BY_NAME, Conditions, Count, Wire
+from crosstree.api.v1alpha1.common import ATOMIC, MAP_BY_NAME, Conditions, Count, Time, Wire
 
 
 class NodeCounts(Wire):
@@ -86,6 +86,21 @@ class JobCounts(Wire):
     """Not placed, and wanting to be."""
 
 
+class FailingNode(Wire):
+    """A node that failed jobs."""
+
+    node: Annotated[str, Field(max_length=253)]
+    """Node."""
+    count: Count
+    """Failures since it is listed; those within five minutes are one."""
+    last_cause: Annotated[str, Field(max_length=63)]
+    """Reason of the last one."""
+    last_at: Time
+    """When the last one began. The node is dropped seven days later."""
+    previous_at: Time | None = None
+    """When the one before began. Less than a day ago: the node is suspect, and used last."""
+
+
 class AIClusterStatus(Wire):
     """The cluster as observed."""
 
@@ -101,5 +116,7 @@ class AIClusterStatus(Wire):
     """Fabric."""
     jobs: JobCounts | None = None
     """TrainingJobs."""
+    failures: Annotated[list[FailingNode], Field(max_length=50, json_schema_extra=ATOMIC)] = []
+    """Nodes whose hardware failed jobs within the last seven days, the newest first."""
     observed_generation: Count | None = None
     """Generation of the spec this status was made from."""

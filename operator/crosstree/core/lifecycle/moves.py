@@ -61,6 +61,10 @@ INFRASTRUCTURE = frozenset(
 """Causes that speak against the node, not against the program."""
 
 
+HARDWARE = frozenset({Cause.NODE_LOST, Cause.NODE_NOT_READY, Cause.NODE_UNHEALTHY, Cause.DEVICE_LOST})
+"""Causes by which a node itself failed. A drain or a place taken by somebody else says nothing about it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Nothing to do but to keep the status true; look again at `until` even if nothing happens.
