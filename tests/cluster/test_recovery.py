@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -32,6 +33,17 @@ def world(module_world: Operated, request: pytest.FixtureRequest) -> Iterator[Op
             world.kubectl("uncordon", name)
             if any(taint["key"] == "test" for taint in node["spec"].get("taints", ())):
                 world.kubectl("taint", "node", name, "test-")
+
+
+@contextmanager
+def set_to(world: Operated, patch: dict, back: dict) -> Iterator[None]:
+    """Change the AICluster's spec for a while."""
+    kind = ("patch", "aicluster", "east", "--type=merge", "-p")
+    world.kubectl(*kind, json.dumps({"spec": patch}))
+    try:
+        yield
+    finally:
+        world.kubectl(*kind, json.dumps({"spec": back}))
 
 
 @contextmanager
@@ -228,3 +240,125 @@ def test_a_job_waits_for_broken_nodes_and_starts_when_they_are_mended(world: Ope
     assert "1 not ready" in waiting["message"]
     faults.heal_node(world.local.api, node)
     world.runs()
+
+
+def test_a_gang_keeps_its_good_nodes_and_replaces_the_bad_one_inside_its_leaf(world: Operated) -> None:
+    world.apply(a_job(workers=3, topology={"required": "leaf"}))
+    world.runs()
+    before = world.nodes_of()
+    faults.fail_node(world.local.api, before[1], faults.NodeFailure.NOT_READY)
+    restarted_off(world, before[1], "NodeNotReady")
+    assert {before[0], before[2]} < set(world.nodes_of())
+    told = world.status()["recovery"]
+    assert (told["rung"], told["cause"], told["node"]) == ("Replaced", "NodeNotReady", before[1])
+    assert "nodes" not in told and f"{before[1]} is left for" in told["message"]
+
+
+def test_a_program_that_fails_starts_again_on_the_very_same_nodes(world: Operated) -> None:
+    world.apply(a_job(workers=3))
+    world.runs()
+    before = world.nodes_of()
+    world.fail(1)
+    status = world.runs(attempt=2)
+    assert world.nodes_of() == before
+    assert (status["recovery"]["rung"], status["restartsCharged"]) == ("SameNodes", 1)
+
+
+def test_nobody_slips_into_the_nodes_of_a_gang_that_recovers(world: Operated) -> None:
+    world.apply(a_job("first", workers=NODES))
+    world.runs("first")
+    world.apply(a_job("second", workers=1))
+    world.wait(lambda seen: seen.get("waiting"), "second")
+    world.fail(0, "first")
+    world.runs("first", attempt=2)
+    assert world.status("second").get("attempt", 0) == 0
+    assert world.overbooked() == []
+
+
+def test_a_node_that_stays_silent_is_given_up_after_the_bound(world: Operated) -> None:
+    with set_to(
+        world,
+        {"health": {"gracePeriod": "1s", "unreachableTimeout": "8s"}},
+        {"health": {"gracePeriod": "1s", "unreachableTimeout": "5m"}},
+    ):
+        world.apply(a_job(workers=3))
+        world.runs()
+        node = world.nodes_of()[1]
+        faults.fail_node(world.local.api, node)
+        told = world.wait(lambda seen: "then removed by force" in seen.get("waiting", {}).get("message", ""))
+        assert "node.kubernetes.io/out-of-service" in told["waiting"]["message"]
+        restarted_off(world, node, "NodeNotReady")
+
+
+def test_an_admin_who_says_that_a_node_is_down_ends_the_wait_at_once(world: Operated) -> None:
+    world.apply(a_job(workers=3))
+    world.runs()
+    node = world.nodes_of()[1]
+    faults.fail_node(world.local.api, node)
+    world.phase("Recovering")
+    taint = "node.kubernetes.io/out-of-service"
+    world.kubectl("taint", "node", node, f"{taint}=nodeshutdown:NoExecute")
+    try:
+        restarted_off(world, node, "NodeNotReady")
+    finally:
+        world.kubectl("taint", "node", node, f"{taint}-")
+
+
+def test_a_spare_waits_for_the_gang_that_needs_it(world: Operated) -> None:
+    with set_to(world, {"spares": {"perDomain": 1, "level": "spine"}}, {"spares": None}):
+        eventually(
+            lambda: [one.get("status", {}).get("spares") for one in world.kubectl.list("acceleratorpools")],
+            until=lambda seen: seen == [{"wanted": 1, "ready": 1}],
+            within=SOON,
+        )
+        world.apply(a_job("big", workers=NODES - 1))
+        world.runs("big")
+        world.apply(a_job("small", workers=1))
+        waiting = world.wait(lambda seen: seen.get("waiting"), "small")["waiting"]
+        assert "1 kept as spares" in waiting["message"]
+        node = world.nodes_of("big")[0]
+        faults.fail_node(world.local.api, node, faults.NodeFailure.NOT_READY)
+        assert world.runs("big", attempt=2)["recovery"]["rung"] == "Replaced"
+        assert world.status("small").get("attempt", 0) == 0
+
+
+def test_a_node_that_fails_a_job_is_in_the_ledger_of_its_cluster_without_the_jobs_name(
+    world: Operated,
+) -> None:
+    world.apply(a_job(workers=2))
+    world.runs()
+    node = world.nodes_of()[0]
+    faults.fail_node(world.local.api, node, faults.NodeFailure.NOT_READY)
+    restarted_off(world, node, "NodeNotReady")
+    entry = eventually(
+        lambda: world.kubectl.get("aicluster", "east")["status"].get("failures", []),
+        until=lambda entries: any(one["node"] == node for one in entries),
+        within=SOON,
+    )
+    assert world.namespace not in json.dumps(entry)
+    assert {one["lastCause"] for one in entry} <= {"NodeNotReady", "NodeLost", "DeviceLost", "NodeUnhealthy"}
+
+
+def test_a_worker_that_may_come_back_alone_does_so_while_the_others_go_on(world: Operated) -> None:
+    world.apply(a_job(workers=3, framework={"name": "custom"}, restart={"scope": "Worker"}))
+    world.runs()
+    before = {pod["metadata"]["name"]: pod for pod in world.pods()}
+    world.fail(1)
+
+    def uids() -> dict[str, str]:
+        return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in world.pods()}
+
+    anew = eventually(
+        uids,
+        until=lambda seen: (
+            len(seen) == 3 and seen["train-worker-1"] != before["train-worker-1"]["metadata"]["uid"]
+        ),
+        within=SOON,
+    )
+    status = world.wait(lambda _: world.condition("PodsReady")["status"] == "True")
+    for name in ("train-worker-0", "train-worker-2"):
+        assert anew[name] == before[name]["metadata"]["uid"]
+    assert world.nodes_of()[1] == before["train-worker-1"]["spec"]["nodeName"]
+    assert (status["attempt"], status["restartsCharged"]) == (1, 1)
+    assert status["recovery"]["rung"] == "Worker"
+    assert world.record.violations("train", world.namespace, remade=True) == []

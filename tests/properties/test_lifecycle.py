@@ -30,6 +30,7 @@ class Story:
     silent_at: int | None = None
     suspended: tuple[int, int] | None = None
     lagging: bool = False
+    alone: bool = False
 
 
 def world(story: Story, kill_at: frozenset[int] = frozenset(), *, before: bool = False) -> VirtualJobs:
@@ -39,7 +40,7 @@ def world(story: Story, kill_at: frozenset[int] = frozenset(), *, before: bool =
         code, reason, disrupted = fates.get((attempt, index), (0, "", False))
         return Outcome(2 if code else 6, code, reason, disrupted)
 
-    job = a_job(story.workers, max_restarts=story.max_restarts, created=T0 - 5)
+    job = a_job(story.workers, max_restarts=story.max_restarts, created=T0 - 5, alone=story.alone)
     return VirtualJobs(job, behaviour=behaviour, kill_at=kill_at, kill_before=before, refusing=story.refusing)
 
 
@@ -76,6 +77,7 @@ PROGRAM = st.builds(
     fates=st.lists(FATE, max_size=3).map(tuple),
     refusing=st.sampled_from([0, 0, 1, 20]),
     lagging=st.booleans(),
+    alone=st.booleans(),
 )
 TROUBLE = st.builds(
     Story,
@@ -83,6 +85,7 @@ TROUBLE = st.builds(
     fates=st.lists(FATE, max_size=2).map(tuple),
     refusing=st.sampled_from([0, 0, 1, 20]),
     lagging=st.booleans(),
+    alone=st.booleans(),
     lost_at=st.none() | st.integers(0, 30),
     deleted_at=st.none() | st.integers(0, 30),
     silent_at=st.none() | st.integers(0, 30),

@@ -62,8 +62,11 @@ class PodRecord:
                 made.setdefault(change.attempt, []).append(change.index)
         return made
 
-    def violations(self, job: str, namespace: str) -> list[str]:
-        """Return what must never have happened: two attempts at once, or a worker made twice in one attempt."""
+    def violations(self, job: str, namespace: str, *, remade: bool = False) -> list[str]:
+        """Return what must never have happened: two attempts at once, or a worker made twice in one attempt.
+
+        With `remade`, a worker may be made again in its attempt, but never while it is still there.
+        """
         found: list[str] = []
         alive: dict[str, Change] = {}
         made: set[tuple[str, int, int]] = set()
@@ -77,7 +80,9 @@ class PodRecord:
             if others:
                 found.append(f"attempt {change.attempt} got worker {change.index} beside pods of {others}")
             if (change.owner, change.attempt, change.index) in made:
-                found.append(f"worker {change.index} of attempt {change.attempt} was made twice")
+                there = any(one.index == change.index for one in alive.values())
+                if there or not remade:
+                    found.append(f"worker {change.index} of attempt {change.attempt} was made twice")
             made.add((change.owner, change.attempt, change.index))
             alive[change.uid] = change
         return found

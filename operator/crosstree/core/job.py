@@ -110,6 +110,8 @@ class Job:
     gang: Gang
     template: Mapping[str, Any]
     suspend: bool = False
+    alone: bool = False
+    """A worker that ended is made again alone, not with its gang."""
     max_restarts: int = 3
     ttl_after_finished: float | None = None
     deleting: bool = False

@@ -28,6 +28,12 @@ def stopped(cause: str, node: str, now: float) -> Recovery:
     return Recovery(Rung.STOPPING, cause, node, now, STOPPING)
 
 
+def alone(cause: str, node: str, now: float, pod: str, index: int) -> Recovery:
+    """Begin: one worker is made again, the others go on."""
+    message = f"Worker {index} is made again alone on its node; the others go on."
+    return Recovery(Rung.WORKER, cause, node, now, message, pod=pod)
+
+
 def unseated(recovery: Recovery | None, placement: Placement) -> Recovery | None:
     """Every pod is gone: remember where the gang was, for the scheduler to begin with."""
     if recovery is None:

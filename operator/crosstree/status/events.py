@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from crosstree.core.plan import WaitReason
+from crosstree.core.plan import Rung, WaitReason
 from crosstree.status.conditions import Reason, Type, bounded, find, is_true
 
 
@@ -57,9 +57,9 @@ def _implied(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Event]:
     if new.get("restarts") and (old.get("restarts") or [None])[-1] != new["restarts"][-1]:
         last = new["restarts"][-1]
         if last["reason"] != WaitReason.PODS_REFUSED.value:
-            yield Event(
-                EventType.WARNING, last["reason"], f"Attempt {new['attempt']} ends: {last['message']}"
-            )
+            alone = (new.get("recovery") or {}).get("rung") == Rung.WORKER.value
+            what = "One worker is made again" if alone else f"Attempt {new['attempt']} ends"
+            yield Event(EventType.WARNING, last["reason"], f"{what}: {last['message']}")
     waiting, waited = new.get("waiting") or {}, old.get("waiting") or {}
     reason = waiting.get("reason")
     if reason and reason != waited.get("reason") and reason not in _TOLD_ELSEWHERE:

@@ -84,6 +84,7 @@ def job(raw: Json) -> Job:
         gang=gang,
         template=raw["spec"]["template"],
         suspend=spec.suspend,
+        alone=spec.restart.scope == "Worker",
         max_restarts=spec.restart.max_restarts,
         ttl_after_finished=None if ttl is None else duration.parse(ttl),
         deleting=meta.deletion_timestamp is not None,

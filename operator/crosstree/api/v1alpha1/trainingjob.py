@@ -120,10 +120,13 @@ class Topology(Wire):
 
 
 class Restart(Wire):
-    """What happens when a worker fails: the whole gang starts again."""
+    """What happens when a worker fails."""
 
     max_restarts: Annotated[int, Field(ge=0, le=1000)] = 3
     """Restarts that failures of the program may use up. Lost nodes, devices and evictions cost none."""
+    scope: Literal["Gang", "Worker"] = "Gang"
+    """Gang: the whole gang starts again. Worker: only the worker that failed, on its node, while the others go on;
+    for framework custom, if the program can live with it. A fault of the node restarts the gang in either case."""
 
 
 def _group_size(spec: TrainingJobSpec) -> int | None:
@@ -229,6 +232,19 @@ class TrainingJobSpec(Wire):
             path="topology.groups.size",
         ),
         _env_rule("pytorch"),
+        Rule(
+            holds="self.framework.name == 'custom' || !has(self.restart) || !has(self.restart.scope)"
+            " || self.restart.scope != 'Worker'",
+            says="spec.restart.scope is Worker, but with framework {framework} a worker can't join again alone;"
+            " use scope Gang, or framework custom.",
+            shows={"framework": "self.framework.name"},
+            breaks=lambda spec: (
+                {"framework": spec.framework.name}
+                if spec.restart.scope == "Worker" and spec.framework.name != "custom"
+                else None
+            ),
+            path="restart.scope",
+        ),
     )
     FROZEN = tuple(
         Frozen(field, _AGAIN)

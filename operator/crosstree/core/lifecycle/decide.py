@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from crosstree.core.job import Job, Restart
+from crosstree.core.lifecycle.alone import on_its_way, one_worker
 from crosstree.core.lifecycle.facts import (
     ENDED,
     JobFacts,
@@ -22,7 +23,7 @@ from crosstree.core.lifecycle.facts import (
     was_ready,
     withdrawing,
 )
-from crosstree.core.lifecycle.failure import UNSCHEDULABLE_SECONDS, end_of_attempt, unbindable
+from crosstree.core.lifecycle.failure import UNSCHEDULABLE_SECONDS, end_of_attempt, node_fault, unbindable
 from crosstree.core.lifecycle.moves import (
     INFRASTRUCTURE,
     Expire,
@@ -136,13 +137,21 @@ def next_move(facts: JobFacts) -> Move:
         return Suspend()
     if facts.leftover:
         return _sweep(facts, facts.leftover)
-    if end := end_of_attempt(facts):
+    if end := _end(facts):
         return end
     if facts.missing and not was_ready(progress):
         return _name_taken(facts) or Launch(facts.missing)
     if not facts.served:
         return Serve()
     return Hold(until=_next_deadline(facts))
+
+
+def _end(facts: JobFacts) -> Move | None:
+    """Return what follows from all that is wrong, for the gang or for one worker; None while nothing is."""
+    leaving = on_its_way(facts)
+    if leaving is not None:
+        return node_fault(facts) or _sweep(facts, (leaving,))
+    return one_worker(facts, end_of_attempt(facts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,10 @@ LAST_WORDS = 300
 
 def end_of_attempt(facts: JobFacts) -> Recover | Finish | None:
     """Return how this attempt ends, or None while it may go on. O(workers)."""
-    return _node_fault(facts) or _failed_worker(facts) or _stray(facts) or _unschedulable(facts)
+    return node_fault(facts) or _failed_worker(facts) or _stray(facts) or _unschedulable(facts)
 
 
-def _node_fault(facts: JobFacts) -> Recover | None:
+def node_fault(facts: JobFacts) -> Recover | None:
     """The first node of the placement that is lost for good, or unwell for longer than the grace."""
     pods = facts.current
     placement = facts.job.progress.placement
@@ -136,7 +136,9 @@ def _failed_worker(facts: JobFacts) -> Recover | Finish | None:
     ]
     for pod in sorted([*disrupted, *failed], key=_first_to_end):
         if cause := _not_its_fault(facts, pod):
-            return Recover(cause, charged=False, message=worker_sentence(pod, cause), node=pod.node)
+            return Recover(
+                cause, charged=False, message=worker_sentence(pod, cause), node=pod.node, worker=pod.index
+            )
     if not failed:
         return None
     for pod in sorted(failed, key=_first_to_end):
@@ -162,7 +164,7 @@ def _charge(facts: JobFacts, pod: PodFact, cause: Cause) -> Recover | Finish:
     if cause is Cause.OUT_OF_MEMORY and seen:
         way_out = "The same memory would not do a third time: raise the memory limit of the container."
         return Finish(Cause.OUT_OF_MEMORY, f"{sentence} {way_out}")
-    return Recover(cause, charged=True, message=sentence)
+    return Recover(cause, charged=True, message=sentence, worker=pod.index)
 
 
 def _stray(facts: JobFacts) -> Recover | None:
@@ -172,10 +174,10 @@ def _stray(facts: JobFacts) -> Recover | None:
     leaving = next((pod for pod in _by_index(facts.current.values()) if pod.terminating), None)
     if leaving is not None and leaving.phase is not PodPhase.SUCCEEDED:
         text = f"Pod {leaving.name} on node {leaving.node} is being deleted by somebody else."
-        return Recover(Cause.POD_DELETED, charged=False, message=text)
+        return Recover(Cause.POD_DELETED, charged=False, message=text, worker=leaving.index)
     if facts.missing:
         text = f"The pod of worker {facts.missing[0]} was deleted by somebody else."
-        return Recover(Cause.POD_DELETED, charged=False, message=text)
+        return Recover(Cause.POD_DELETED, charged=False, message=text, worker=facts.missing[0])
     return None
 
 

@@ -13,7 +13,7 @@ from crosstree.core.job import Placement, Progress, Recovery, Restart
 from crosstree.core.lifecycle.facts import recovering
 from crosstree.core.plan import Place, WaitReason
 from crosstree.core.pods import PodFact
-from crosstree.core.recovery import seated, stopped, unseated
+from crosstree.core.recovery import alone, seated, stopped, unseated
 
 KEPT_RESTARTS = 10
 """Entries of the restart history kept in the status."""
@@ -106,12 +106,24 @@ class Recover:
     """End this attempt and go back to waiting: all pods go, then the placement.
 
     `charged` counts against `maxRestarts`. `node` is the node at fault, avoided for a while; empty if none.
+    `worker` is the index of the one worker it began with; None if it is not about one.
     """
 
     cause: Cause
     charged: bool
     message: str
     node: str = ""
+    worker: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remake:
+    """Record that one worker ended and is made again alone: its pod goes, then comes anew under the same name."""
+
+    pod: PodFact
+    cause: Cause
+    charged: bool
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +181,7 @@ Move = (
     | Launch
     | Serve
     | Recover
+    | Remake
     | Suspend
     | Withdraw
     | Sweep
@@ -189,6 +202,9 @@ def after(progress: Progress, move: Move, now: float) -> Progress:
         case Recover(cause, charged, message, node):
             begun = replace(progress, recovery=stopped(cause.value, node, now))
             return _remember(begun, Restart(now, cause.value, node, message, charged))
+        case Remake(pod, cause, charged, message):
+            begun = replace(progress, recovery=alone(cause.value, pod.node, now, pod.uid, pod.index))
+            return _remember(begun, Restart(now, cause.value, pod.node, message, charged))
         case Withdraw(message):
             return _remember(
                 progress, Restart(now, WaitReason.PODS_REFUSED.value, "", message, charged=False)

@@ -18,6 +18,7 @@ from crosstree.core.lifecycle import (
     Move,
     Recover,
     Release,
+    Remake,
     Reopen,
     Serve,
     StorePlacement,
@@ -154,7 +155,7 @@ class TrainingJobReconciler:
                 return await self._launcher.create(await self._recorder.write(facts, move), missing)
             case Serve():
                 return await self._launcher.serve(await self._recorder.write(facts, move))
-            case Recover() | Suspend() | Withdraw() | Finish() | Reopen():
+            case Recover() | Remake() | Suspend() | Withdraw() | Finish() | Reopen():
                 return await self._recorder.write(facts, move)
             case Release():
                 if await self._pods_now(facts.job):
