@@ -9,7 +9,10 @@ import pytest
 from crosstree.core.cluster import Cluster, Selector
 from crosstree.core.health import Action, Fault
 from crosstree.core.inventory import Counts, Inventory, LevelRow, Named, PoolRow
+from crosstree.core.ledger import NodeFailures
 from crosstree.core.oddities import Oddity, OddityKind
+from crosstree.core.snapshot import SpareRule
+from crosstree.core.spares import SpareCount
 from crosstree.core.troubles import collect
 from crosstree.status.cluster import build
 from crosstree.status.queue import JobCounts
@@ -110,3 +113,30 @@ def test_broken_nodes_are_counted_and_named():
     state, reason, message = condition("Healthy", broken)
     assert (state, reason) == ("False", "NodesUnhealthy")
     assert message == ("16 accelerators out of order. 1 node not ready: n1; 1 node with a device fault: n2.")
+
+
+def test_a_level_for_spares_that_no_pool_has_is_told_with_those_there_are():
+    cluster = replace(CLUSTER, spares=SpareRule(1, "rack"))
+    found, _, message = condition("Ready", cluster=cluster)
+    assert found == "True"
+    assert message.endswith(
+        "spec.spares.level is 'rack', and no pool has that level, so no spare is kept; the levels are leaf, node. "
+        "Name one of these."
+    )
+    kept = replace(FULL, pools=(replace(POOL, spares=SpareCount(2, 1)),))
+    assert condition("Ready", kept, cluster)[2] == "32 accelerators of 1 model on 4 nodes."
+
+
+def test_failing_nodes_are_listed_without_any_job():
+    ledger = (NodeFailures("n1", 2, "NodeLost", 7200.0, 3600.0), NodeFailures("n2", 1, "DeviceLost", 60.0))
+    found = build(CLUSTER, FULL, (), JobCounts(2, 1), now=9000.0, failures=ledger)["failures"]
+    assert found == [
+        {
+            "node": "n1",
+            "count": 2,
+            "lastCause": "NodeLost",
+            "lastAt": "1970-01-01T02:00:00Z",
+            "previousAt": "1970-01-01T01:00:00Z",
+        },
+        {"node": "n2", "count": 1, "lastCause": "DeviceLost", "lastAt": "1970-01-01T00:01:00Z"},
+    ]

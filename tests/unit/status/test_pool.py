@@ -9,6 +9,7 @@ import pytest
 from crosstree.core.cluster import PoolObject
 from crosstree.core.health import Action, Fault
 from crosstree.core.inventory import Counts, DomainRow, PoolRow
+from crosstree.core.spares import SpareCount
 from crosstree.core.troubles import collect
 from crosstree.status.pool import build
 
@@ -53,3 +54,9 @@ def test_a_pool_lists_what_its_nodes_report():
 def test_a_pool_that_takes_no_gang_says_why(pool, row, exists, reason):
     (condition,) = build(pool, row, cluster_exists=exists, now=0.0)["conditions"]
     assert (condition["status"], condition["reason"]) == ("False", reason)
+
+
+def test_a_pool_tells_its_spares_where_some_are_wanted():
+    assert build(POOL, ROW, cluster_exists=True, now=0.0)["spares"] is None
+    kept = replace(ROW, spares=SpareCount(wanted=2, ready=1))
+    assert build(POOL, kept, cluster_exists=True, now=0.0)["spares"] == {"wanted": 2, "ready": 1}
