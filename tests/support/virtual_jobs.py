@@ -15,8 +15,8 @@ from typing import Any
 from crosstree.base.errors import AlreadyExists, Conflict, NotFound, Refused
 from crosstree.core.cluster import Binding, Cluster
 from crosstree.core.job import Job
-from crosstree.core.lifecycle import avoided, finished, wants_placement
-from crosstree.core.plan import Decision, NodeShare, Place, Span, Wait, WaitReason
+from crosstree.core.lifecycle import avoided, finished, recovering, wants_placement
+from crosstree.core.plan import Decision, NodeShare, Place, Rung, Span, Wait, WaitReason
 from crosstree.core.pods import NodeHealth, PodFact, PodPhase
 from crosstree.core.snapshot import NodeState
 from crosstree.engine.work import Again
@@ -29,8 +29,24 @@ from tests.support.virtual_store import VirtualStore
 UNREACHABLE_SECONDS = 300
 """A node may be silent for this long before what was told to go there is removed by force."""
 
+LADDER = tuple(Rung)
+"""The rungs, lowest first."""
+
 PARTIAL_SECONDS = 60
 """A gang may be partial for this long while every node answers."""
+
+
+def merge_patched(stored: Any, patch: Any) -> Any:
+    """Apply a JSON merge patch as the API server does (RFC 7396)."""
+    if not isinstance(patch, Mapping):
+        return patch
+    base = dict(stored) if isinstance(stored, Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            base.pop(key, None)
+        else:
+            base[key] = merge_patched(base.get(key), value)
+    return base
 
 
 class Killed(BaseException):
@@ -74,6 +90,7 @@ class VirtualJobs:
     def __post_init__(self) -> None:
         self.store = VirtualStore(self, {"east": Cluster("east", "c", 1, "1", T0, binding=Binding.SCHEDULER)})
         self._since: dict[str, float] = {}
+        self._rung: tuple[Any, int] = (None, -1)
         self._partial_since: float | None = None
         self._given: Place | None = None
         for index in range(self.job.gang.workers * 3 + 6):
@@ -169,14 +186,13 @@ class VirtualJobs:
             raise NotFound("gone", status=404)
         if resource_version != self.job.resource_version:
             raise Conflict("somebody wrote first", status=409)
-        merged = {
-            key: value for key, value in {**self.job.progress.observed, **status}.items() if value is not None
-        }
+        merged = merge_patched(self.job.progress.observed, status)
         version = str(int(self.job.resource_version) + 1)
         self.job = replace(
             self.job, resource_version=version, progress=progress(json.loads(json.dumps(merged)))
         )
         self.phases.append(str(merged["phase"]))
+        self._check_rung(merged)
         self._end(with_kill)
         return {"metadata": {"resourceVersion": version}, "status": merged}
 
@@ -266,7 +282,8 @@ class VirtualJobs:
         if len(usable) < workers:
             return None
         shares = tuple(NodeShare(node, index, 1) for index, node in enumerate(usable[:workers]))
-        return Place(self.job.key, self.job.uid, "pool", MODEL, GPU, shares, (Span("leaf", 1, 1),))
+        rung = Rung.MOVED if recovering(self.job.progress) else None
+        return Place(self.job.key, self.job.uid, "pool", MODEL, GPU, shares, (Span("leaf", 1, 1),), rung)
 
     # ---- what must hold always
 
@@ -287,6 +304,21 @@ class VirtualJobs:
         if kill:
             self.dead = True
             raise Killed
+
+    def _check_rung(self, status: Mapping[str, Any]) -> None:
+        """The ladder is climbed, never descended, within one recovery; the lost place is kept while it is needed."""
+        recovery = status.get("recovery") or {}
+        begun = (recovery.get("since"), recovery.get("cause"), status.get("attempt"), recovery.get("pod"))
+        rung = LADDER.index(Rung(recovery["rung"])) if recovery else -1
+        if recovery and self._rung[0] == begun and rung < self._rung[1]:
+            self.violations.append(
+                f"at {self.now - T0:.0f} s rung {recovery['rung']} came after a higher one"
+            )
+        if ("nodes" in recovery) is not (recovery.get("rung") == Rung.WAITING.value):
+            self.violations.append(
+                f"at {self.now - T0:.0f} s rung {recovery.get('rung')} has the wrong nodes"
+            )
+        self._rung = (begun, rung)
 
     def _check_force(self, pod: PodFact) -> None:
         state, silent = self.nodes.get(pod.node), self.now - self._since.get(pod.node, self.now)

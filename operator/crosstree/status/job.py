@@ -83,10 +83,19 @@ def broken(observed: Mapping[str, Any], message: str, *, generation: int, now: f
 def changes(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> Document:
     """Return the JSON merge patch that turns one status into the other; empty if they are equal.
 
-    Objects inside have the same keys in every version, so only the top level needs nulls.
+    A merge patch leaves what it does not name: what is gone is named with null, inside objects as well. Lists are
+    replaced whole.
     """
-    gone = {key: None for key in stored if key not in wanted}
-    return {**gone, **{key: value for key, value in wanted.items() if stored.get(key) != value}}
+    patch: Document = {key: None for key in stored if key not in wanted}
+    for key, value in wanted.items():
+        had = stored.get(key)
+        if had == value:
+            continue
+        if isinstance(had, Mapping) and isinstance(value, Mapping):
+            patch[key] = {**value, **{inner: None for inner in had if inner not in value}}
+        else:
+            patch[key] = value
+    return patch
 
 
 def phase(conditions: list[Wire]) -> str:
