@@ -1,16 +1,13 @@
 """The life of a TrainingJob: from facts to the next move. Pure; reads no clock and knows no API.
 
-`next_move` is the story, in `decide`; `failure` says why an attempt can't go on; `moves` are the answers as
-values and what each leaves in the status; `facts` is what all of it is decided on.
+`next_move` is the story, in `decide`; `failure` says why an attempt can't go on, `alone` when one worker will do,
+`refusal` what the API server's no means; `moves` are the answers as values and what each leaves in the status;
+`facts` is what all of it is decided on.
 """
 
 from crosstree.core.lifecycle.decide import (
-    LAUNCH_SECONDS,
     QUIET_START,
-    Trouble,
-    after_creation,
     avoided,
-    backoff,
     next_move,
     told_until,
     wants_placement,
@@ -35,6 +32,7 @@ from crosstree.core.lifecycle.moves import (
     Withdraw,
     after,
 )
+from crosstree.core.lifecycle.refusal import LAUNCH_SECONDS, Trouble, after_creation, backoff
 
 __all__ = [
     "LAUNCH_SECONDS",

@@ -8,7 +8,7 @@ has just started, was killed half-way, or has missed every event until now.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from crosstree.core.job import Job, Restart
 from crosstree.core.lifecycle.alone import on_its_way, one_worker
@@ -40,16 +40,10 @@ from crosstree.core.lifecycle.moves import (
     Sweep,
     Withdraw,
 )
+from crosstree.core.lifecycle.refusal import backoff
 from crosstree.core.plan import Place, Wait, WaitReason
 from crosstree.core.pods import PodFact, PodPhase
 from crosstree.core.snapshot import NodeState
-
-FIRST_BACKOFF = 30.0
-LAST_BACKOFF = 600.0
-"""Seconds between tries after the API server refused the pods: doubled each time, between these."""
-
-LAUNCH_SECONDS = 120.0
-"""How long the creation of a gang may meet a struggling API server before what exists of it is taken back."""
 
 AVOID_SECONDS = 300.0
 """How long a node that failed a gang is not given to it again: long enough for its fault to show in its
@@ -152,44 +146,6 @@ def _end(facts: JobFacts) -> Move | None:
     if leaving is not None:
         return node_fault(facts) or _sweep(facts, (leaving,))
     return one_worker(facts, end_of_attempt(facts))
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """A child that could not be created. `final` where repeating it as it is will not help."""
-
-    what: str
-    sentence: str
-    final: bool
-
-
-def after_creation(facts: JobFacts, troubles: Sequence[Trouble]) -> Withdraw | None:
-    """Decide what becomes of a launch in which some pods could not be created.
-
-    Returns:
-        Withdraw if the server said no, or has been struggling for longer than `LAUNCH_SECONDS`; None to
-        create the missing ones again soon.
-    """
-    if not troubles:
-        return None
-    worst = min(troubles, key=lambda trouble: (not trouble.final, trouble.what))
-    began = since(facts.job.progress, "Placed")
-    overdue = began is not None and facts.now - began > LAUNCH_SECONDS
-    if worst.final or overdue:
-        return Withdraw(f"{worst.what} could not be created: {worst.sentence}")
-    return None
-
-
-def backoff(restarts: Sequence[Restart]) -> float:
-    """Return how many seconds to wait after the last refusal: doubled for each refusal right before it."""
-    tries, later = 0, None
-    for restart in reversed(restarts):
-        if restart.reason != WaitReason.PODS_REFUSED.value:
-            break
-        if later is not None and later - restart.at > 2 * LAST_BACKOFF:
-            break
-        tries, later = tries + 1, restart.at
-    return min(FIRST_BACKOFF * 2.0 ** max(tries - 1, 0), LAST_BACKOFF)
 
 
 def _after_the_end(facts: JobFacts) -> Move:
