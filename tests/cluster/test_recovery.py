@@ -146,7 +146,7 @@ def test_a_gang_leaves_a_node_that_lost_devices(world: Operated) -> None:
 
 def test_a_device_lost_for_a_moment_restarts_nothing(world: Operated) -> None:
     world.kubectl(
-        "patch", "aicluster", "east", "--type=merge", "-p", '{"spec":{"health":{"gracePeriod":"1h"}}}'
+        "patch", "aicluster", "east", "--type=merge", "-p", '{"spec":{"health":{"gracePeriod":"4m"}}}'
     )
     try:
         world.apply(a_job(workers=3))
