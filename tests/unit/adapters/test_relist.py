@@ -8,6 +8,7 @@ from crosstree import translate
 from crosstree.adapters.relist import Relister
 from crosstree.adapters.store import ObjectStore
 from crosstree.base.errors import CrosstreeError
+from tests.support.waiting import eventually
 from tests.unit.adapters.apiserver import lists, refuses, serving
 
 NEVER = 3600.0
@@ -29,9 +30,7 @@ async def relisted(store: ObjectStore, relister: Relister) -> None:
     relister.listed()
     running = asyncio.create_task(relister.run())
     try:
-        async with asyncio.timeout(20):
-            while store.queues:
-                await asyncio.sleep(0.05)
+        await asyncio.to_thread(eventually, lambda: not store.queues, within=20)
     finally:
         running.cancel()
 
