@@ -50,7 +50,7 @@ test-cluster: setup binaries ## Tests against a real API server (CROSSTREE_TEST_
 	@echo "==> tests against a real API server"
 	@$(BIN)/python -m pytest -m "cluster and not e2e" $(ARGS)
 
-test-e2e: setup ## Tests with real kubelets and containers on this machine (root; see docs/how-to/real-nodes.md)
+test-e2e: setup image trainer ## Tests with real kubelets and containers on this machine (root; see docs/how-to/real-nodes.md)
 	@$(BIN)/python -c 'from localcluster.realnode import missing; import sys; sys.exit(missing() or 0)'
 	@$(BIN)/python -m localcluster build --real-nodes >/dev/null
 	@echo "==> end-to-end tests on real nodes"

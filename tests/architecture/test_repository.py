@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from localcluster.realnode.requirements import PACKAGES
 from tests.architecture.source import OPERATOR, PACKAGE, ROOT, modules, report
 from tools import generated
 
@@ -142,7 +143,13 @@ def test_decisions_are_numbered_without_gaps() -> None:
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert "\nmake test\n" in (ROOT / "README.md").read_text()
-    assert " make test " in (ROOT / ".ci" / "run").read_text()
+    run = (ROOT / ".ci" / "run").read_text()
+    assert " make test " in run
+    assert " make test-e2e " in run
+
+
+def test_the_packages_that_ci_installs_are_those_that_real_nodes_ask_for() -> None:
+    assert sorted(PACKAGES.split()) == (ROOT / "requirements" / "debian.txt").read_text().split()
 
 
 def _texts(*folders: str) -> list[Path]:

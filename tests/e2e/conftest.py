@@ -1,0 +1,36 @@
+"""One world of real nodes for all of this folder; each test leaves it whole for the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.real_world import Built, World, fleet, real_world
+from tests.support.waiting import eventually
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Start the nodes and install the operator, once."""
+    with real_world(Built.found(), tmp_path_factory.mktemp("shared")) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _whole_again(world: World) -> Iterator[None]:
+    """Begin each test with three whole nodes, two ready operators and no jobs."""
+    yield
+    world.kubectl("delete", "trainingjobs", "--all", "--namespace", world.namespace, "--wait=false")
+    world.kubectl("delete", "pods", "--all", "--namespace", world.namespace, "--wait=false")
+    eventually(
+        lambda: world.kubectl.list("pods", world.namespace),
+        until=lambda left: not left,
+        within=60,
+        what="every pod was gone",
+    )
+    for node in fleet():
+        eventually(
+            lambda name=node.name: world.node_ready(name), within=60, what=f"node {node.name} was whole"
+        )
+    eventually(lambda: len(world.operators()) == 2, within=60, what="both operators were ready")
