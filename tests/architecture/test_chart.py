@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from crosstree import __version__
+from crosstree.engine.leadership import RELEASED_SECONDS
 from crosstree.settings import Settings
 from crosstree.telemetry.metrics import Metrics
 from tests.architecture.source import ROOT
@@ -61,6 +62,12 @@ def test_every_variable_of_the_deployment_is_a_setting() -> None:
     known = {prefix + name.upper() for name in Settings.model_fields}
     named = set(VARIABLE.findall((CHART / "templates" / "deployment.yaml").read_text()))
     assert sorted(named - known) == []
+
+
+def test_the_lease_of_the_chart_is_one_that_the_operator_takes_at_once() -> None:
+    text = (CHART / "templates" / "lease.yaml").read_text()
+    assert text.split("\nspec:\n")[1].count(f"\n  leaseDurationSeconds: {RELEASED_SECONDS}\n") == 1
+    assert "holderIdentity" not in text
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])

@@ -14,6 +14,7 @@ from tests.support.helm import CHART, NAMESPACE, Helm, HelmError, helm
 from tests.support.objects import a_job
 from tests.support.operated import SOON, Operated, bare, h100
 from tests.support.operator_process import ROOT, OperatorProcess
+from tests.support.replicas import leader, lease, replica
 from tests.support.waiting import always, eventually
 
 Json = dict[str, Any]
@@ -147,6 +148,7 @@ def world(module_world: Operated, admin: Helm) -> Iterator[Operated]:
     for kind in ("trainingjobs", "aiclusters", "jobqueues", "acceleratorpools"):
         kubectl("delete", "crd", f"{kind}.crosstree.dev", "--ignore-not-found")
     kubectl("delete", "pods,services", "--all", "--force", "--grace-period=0", "-n", "default")
+    kubectl("delete", "leases", "--all", "-n", NAMESPACE)
 
 
 @pytest.fixture
@@ -215,6 +217,24 @@ def test_an_upgrade_brings_new_fields_and_a_rollback_takes_them_back(
     admin("rollback", "crosstree", "1", "-n", NAMESPACE, "--wait", "--timeout=90s")
     assert field_of(world) is None
     assert world.kubectl.get("deployment", "crosstree", NAMESPACE)["spec"]["replicas"] == 2
+
+
+def test_the_first_pod_of_a_release_leads_at_once_and_helm_never_touches_its_lease(
+    world: Operated, admin: Helm, tmp_path: Path
+) -> None:
+    admin.install()
+    patient = {"lease_seconds": "120", "renew_deadline": "90"}  # who has to wait would be seen to
+    with replica(world.local.kubeconfig, tmp_path, "pod-0", lease_namespace=NAMESPACE, **patient):
+        leader(world.kubectl, "pod-0", namespace=NAMESPACE)
+    held = lease(world.kubectl, NAMESPACE)  # by a leader that was killed
+    assert held["metadata"]["labels"]["app.kubernetes.io/name"] == "crosstree"
+    admin.upgrade({"replicas": 3})
+    assert lease(world.kubectl, NAMESPACE) == held
+    admin("rollback", "crosstree", "1", "-n", NAMESPACE, "--wait", "--timeout=90s")
+    assert lease(world.kubectl, NAMESPACE) == held
+    admin.uninstall()
+    admin.install()
+    assert lease(world.kubectl, NAMESPACE) == held
 
 
 def test_the_first_install_creates_an_aicluster_and_later_ones_keep_it(world: Operated, admin: Helm) -> None:

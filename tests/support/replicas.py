@@ -31,31 +31,25 @@ class Wrote:
 
 def replica(kubeconfig: Path, folder: Path, name: str, **settings: str) -> OperatorProcess:
     """Start one replica that campaigns under this name."""
-    return OperatorProcess(
-        kubeconfig,
-        folder,
-        leader_election="true",
-        lease_namespace=NAMESPACE,
-        identity=name,
-        **settings,
-    )
+    campaign = {"leader_election": "true", "lease_namespace": NAMESPACE, "identity": name}
+    return OperatorProcess(kubeconfig, folder, **{**campaign, **settings})
 
 
-def lease(kubectl: Kubectl) -> dict[str, Any]:
+def lease(kubectl: Kubectl, namespace: str = NAMESPACE) -> dict[str, Any]:
     """Return the lease."""
-    return kubectl.get("lease", LEASE, NAMESPACE)
+    return kubectl.get("lease", LEASE, namespace)
 
 
-def holder(kubectl: Kubectl) -> str:
+def holder(kubectl: Kubectl, namespace: str = NAMESPACE) -> str:
     """Return who holds the lease; nothing while nobody does or there is none."""
-    found = kubectl.find("lease", LEASE, NAMESPACE)
+    found = kubectl.find("lease", LEASE, namespace)
     return str(found["spec"].get("holderIdentity") or "") if found else ""
 
 
-def leader(kubectl: Kubectl, *names: str, within: float = 30.0) -> str:
+def leader(kubectl: Kubectl, *names: str, within: float = 30.0, namespace: str = NAMESPACE) -> str:
     """Wait until one of these replicas holds the lease, and return which."""
     return eventually(
-        lambda: holder(kubectl),
+        lambda: holder(kubectl, namespace),
         until=lambda name: name in names,
         within=within,
         what=f"one of {', '.join(names)} led",
