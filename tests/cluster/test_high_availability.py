@@ -45,12 +45,16 @@ def world(module_world: Operated, request: pytest.FixtureRequest) -> Iterator[Op
 @pytest.fixture
 def start(module_world: Operated, world: Operated, tmp_path: Path) -> Iterator[Start]:
     """Return what starts a replica of a name, ready when it returns."""
+    begun: list[OperatorProcess] = []
     with ExitStack() as running:
 
         def begin(name: str) -> OperatorProcess:
-            return running.enter_context(replica(module_world.local.kubeconfig, tmp_path, name))
+            begun.append(running.enter_context(replica(module_world.local.kubeconfig, tmp_path, name)))
+            return begun[-1]
 
         yield begin
+    for one in begun:  # pytest shows it if the test failed
+        print(f"the log of {name(one)} ends with:\n{one.last_words()}")  # noqa: T201
 
 
 NUMBERS = count(1)

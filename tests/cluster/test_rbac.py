@@ -10,18 +10,28 @@ from typing import Any
 
 import pytest
 
-from crosstree.settings import Settings
 from tests.support.helm import NAMESPACE, Helm, helm
 from tests.support.kubectl import Kubectl, KubectlError
 from tests.support.objects import a_cluster, a_job
 from tests.support.operated import SOON, Operated, bare, h100
 from tests.support.operator_process import OperatorProcess
+from tests.support.replicas import LEASE, leader
 from tests.support.rights import Right, audit_options, granted, login, refusals, used
 from tests.support.waiting import eventually
 
 Json = dict[str, Any]
 ENFORCED = "OwnerReferencesPermissionEnforcement"
-ELECTION = {"leader_election": "true", "lease_namespace": NAMESPACE, "identity": "crosstree-0"}
+REPORTS = "kube-system"
+"""Where MindCluster's ConfigMaps are."""
+
+AS_INSTALLED = {
+    "leader_election": "true",
+    "lease_namespace": NAMESPACE,
+    "identity": "crosstree-0",
+    "mindcluster_namespaces": REPORTS,
+}
+"""Settings by which the chart's pods differ from `crosstree run` at somebody's desk."""
+
 ASKED_BY_ADMISSION = {
     Right("ClusterRole crosstree", "crosstree.dev", f"{plural}/finalizers", "update")
     for plural in ("aiclusters", "trainingjobs")
@@ -45,7 +55,7 @@ def admin(module_world: Operated, tmp_path_factory: pytest.TempPathFactory) -> H
 def world(module_world: Operated, admin: Helm) -> Iterator[Operated]:
     """The chart as it is installed, before any request of the operator; nothing of ours afterwards."""
     (module_world.local.state / "audit.log").write_text("")
-    admin.install()
+    admin.install({"health.mindcluster.namespaces": [REPORTS]})
     yield module_world
     module_world.kubectl("delete", "tj", "--all", "-n", module_world.namespace, "--wait=false")
     admin.uninstall()
@@ -68,7 +78,7 @@ def account(
 
 def operator(world: Operated, folder: Path) -> OperatorProcess:
     """The operator with the rights of its ServiceAccount and no others."""
-    return OperatorProcess(login(world.local, world.kubectl, folder), folder, **ELECTION)
+    return OperatorProcess(login(world.local, world.kubectl, folder), folder, **AS_INSTALLED)
 
 
 def pools(world: Operated) -> list[Json]:
@@ -101,6 +111,9 @@ def a_whole_life(world: Operated) -> None:
             within=SOON,
             what=f"{count} pools",
         )
+    # A lease that somebody deletes is made again by its holder.
+    kubectl.delete("lease", LEASE, NAMESPACE)
+    leader(kubectl, AS_INSTALLED["identity"], namespace=NAMESPACE)
     # A job that starts, loses a worker and its Service, starts again, ends, and is cleared away.
     world.apply(a_job(workers=2, ttlAfterFinished="1s"))
     world.runs()
@@ -116,11 +129,12 @@ def a_whole_life(world: Operated) -> None:
 
 
 def chart_roles(world: Operated) -> list[Json]:
-    """The operator's roles as the chart made them; those whose part this operator does not have are left out."""
-    found = [world.kubectl.get("clusterrole", "crosstree")]
-    if "leader_election" in Settings.model_fields:
-        found.append(world.kubectl.get("role", "crosstree", NAMESPACE))
-    return found
+    """The operator's roles as the chart made them: everywhere, in its namespace, and where MindCluster reports."""
+    return [
+        world.kubectl.get("clusterrole", "crosstree"),
+        world.kubectl.get("role", "crosstree", NAMESPACE),
+        world.kubectl.get("role", "crosstree-mindcluster", REPORTS),
+    ]
 
 
 def test_the_operator_is_refused_nothing_and_has_no_right_to_spare(world: Operated, tmp_path: Path) -> None:
