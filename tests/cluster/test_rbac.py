@@ -111,9 +111,6 @@ def a_whole_life(world: Operated) -> None:
             within=SOON,
             what=f"{count} pools",
         )
-    # A lease that somebody deletes is made again by its holder.
-    kubectl.delete("lease", LEASE, NAMESPACE)
-    leader(kubectl, AS_INSTALLED["identity"], namespace=NAMESPACE)
     # A job that starts, loses a worker and its Service, starts again, ends, and is cleared away.
     world.apply(a_job(workers=2, ttlAfterFinished="1s"))
     world.runs()
@@ -138,8 +135,11 @@ def chart_roles(world: Operated) -> list[Json]:
 
 
 def test_the_operator_is_refused_nothing_and_has_no_right_to_spare(world: Operated, tmp_path: Path) -> None:
+    # The chart makes a lease; the right to create one is for the day on which somebody has deleted it.
+    world.kubectl.delete("lease", LEASE, NAMESPACE)
     with operator(world, tmp_path):
         try:
+            leader(world.kubectl, AS_INSTALLED["identity"], namespace=NAMESPACE)
             a_whole_life(world)
         finally:  # a right that lacks is the reason why something did not happen
             assert refusals(world.local) == []
