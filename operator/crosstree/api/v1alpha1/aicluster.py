@@ -198,7 +198,10 @@ class DeclaredAccelerator(Wire):
 
 
 class Spares(Wire):
-    """Free nodes kept for jobs that recover from a failure, so that they need not wait."""
+    """Free nodes kept for jobs that recover from a failure, so that they need not wait.
+
+    They stand idle until then: nothing else borrows them, preemptible work neither.
+    """
 
     per_domain: Annotated[int, Field(ge=1, le=64)]
     """Whole free nodes kept in every domain of the level."""
@@ -220,7 +223,7 @@ class AIClusterSpec(Wire):
     health: Health = Health()
     """How signals of nodes and devices are taken."""
     spares: Spares | None = None
-    """Free nodes kept for jobs that recover; left out, none are."""
+    """Free nodes kept for jobs that recover, idle until then: not lent to other work. Left out, none are kept."""
     accelerators: Annotated[
         list[DeclaredAccelerator],
         Field(max_length=32),
