@@ -69,7 +69,8 @@ def parsed(text: str) -> datetime:
 
 
 def pool(world: Operated) -> dict[str, Any]:
-    found: dict[str, Any] = world.kubectl.get("acceleratorpool", POOL).get("status", {})
+    path = f"/apis/crosstree.dev/v1alpha1/acceleratorpools/{POOL}"
+    found: dict[str, Any] = world.local.api.get(path).get("status", {})
     return found
 
 

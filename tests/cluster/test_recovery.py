@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 import pytest
 
 from localcluster import faults
+from localcluster.api import STRATEGIC
 from tests.support.objects import GPU, a_foreign_pod, a_job
 from tests.support.operated import SOON, Operated, h100, operated
 from tests.support.waiting import eventually
@@ -26,13 +28,7 @@ def module_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]
 def world(module_world: Operated, request: pytest.FixtureRequest) -> Iterator[Operated]:
     with module_world.apart(request.node.name) as world:
         yield world
-        for node in world.kubectl.list("nodes"):
-            name = node["metadata"]["name"]
-            faults.heal_node(world.local.api, name)
-            faults.fail_devices(world.local.api, name, GPU, 0)
-            world.kubectl("uncordon", name)
-            if any(taint["key"] == "test" for taint in node["spec"].get("taints", ())):
-                world.kubectl("taint", "node", name, "test-")
+        world.mend()
 
 
 @contextmanager
@@ -194,6 +190,20 @@ def test_a_gang_that_kube_scheduler_can_not_bind_is_placed_elsewhere(world: Oper
     assert "does not bind worker 1" in restart["message"]
 
 
+def long_refused(world: Operated, worker: int) -> None:
+    """Let kube-scheduler's refusal of a worker be an hour old, where waiting for half a minute proves no more."""
+    refused = eventually(
+        lambda: {one["type"]: one for one in world.pods()[worker]["status"]["conditions"]}["PodScheduled"],
+        until=lambda condition: condition["status"] == "False",
+        within=SOON,
+        what="kube-scheduler refused the worker",
+    )
+    began = datetime.fromisoformat(refused["lastTransitionTime"]) - timedelta(hours=1)
+    longer = {**refused, "lastTransitionTime": began.isoformat().replace("+00:00", "Z")}
+    path = f"/api/v1/namespaces/{world.namespace}/pods/train-worker-{worker}/status"
+    world.local.api.patch(path, {"status": {"conditions": [longer]}}, STRATEGIC)
+
+
 def test_a_stranger_that_took_the_place_meanwhile_is_not_pushed_aside(world: Operated) -> None:
     world.local.kill("kube-scheduler")
     try:
@@ -203,6 +213,7 @@ def test_a_stranger_that_took_the_place_meanwhile_is_not_pushed_aside(world: Ope
         world.apply(a_foreign_pod("stranger", node, {GPU: "4"}))
     finally:
         world.local.start_component("kube-scheduler")
+    long_refused(world, worker=0)
     restarted_off(world, node, "PodUnschedulable")
     assert world.kubectl.get("pod", "stranger", world.namespace)["status"]["phase"] == "Running"
 
