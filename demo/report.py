@@ -116,6 +116,7 @@ def _told(name: str, about: str, story: Story) -> str:
     if name == IMPOSSIBLE:
         return f"{about}: {(life.status.get('waiting') or {}).get('reason', '')}"
     if name == RECOVERS and int(life.status.get("attempt", 0)) > 1:
-        last = (life.status.get("restarts") or [{}])[-1]
-        return f"{about}; ran again elsewhere ({last.get('reason', '')} {last.get('node', '')})"
+        recovery = life.status.get("recovery") or {}
+        cause, node, rung = (recovery.get(key, "") for key in ("cause", "node", "rung"))
+        return f"{about} ({cause} {node}) and runs again ({rung})"
     return about

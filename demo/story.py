@@ -30,7 +30,7 @@ class Life:
     placed: float | None = None
     events: list[str] = field(default_factory=list)
     raw: dict[str, Any] = field(default_factory=dict)
-    shown: tuple[str, str, int] = ("", "", 0)
+    shown: tuple[str, str, int, str] = ("", "", 0, "")
 
     @property
     def status(self) -> dict[str, Any]:
@@ -96,7 +96,8 @@ class Story:
         placed = status.get("placement")
         if placed and life.placed is None:
             life.placed = self.now
-        shown = (life.phase, str(waiting.get("reason", "")), int(status.get("attempt", 0)))
+        rung = str((status.get("recovery") or {}).get("rung", ""))
+        shown = (life.phase, str(waiting.get("reason", "")), int(status.get("attempt", 0)), rung)
         if shown == life.shown or not status:
             return
         life.shown = shown
@@ -109,12 +110,7 @@ class Story:
             case "Recovering":
                 last = (status.get("restarts") or [{}])[-1]
                 told = str(last.get("message") or last.get("reason", ""))
-                if told not in life.events:
-                    text = told
-                elif waiting:
-                    text = str(waiting.get("message", ""))
-                else:
-                    text = f"attempt {status.get('attempt')}: {where(status)}"
+                text = climbed(status) if told in life.events else told
                 life.events.append(told)
             case _:
                 text = f"after {lasted(status)}"
@@ -130,6 +126,13 @@ def where(status: dict[str, Any]) -> str:
     span = status.get("span") or f"{len(nodes)} nodes"
     ends = nodes[0] if len(nodes) == 1 else f"{nodes[0]} … {nodes[-1]}"
     return f"{placement['model']}, {span} ({ends})"
+
+
+def climbed(status: dict[str, Any]) -> str:
+    """Say which rung of the recovery ladder a job has reached, and why it is no further."""
+    recovery = status.get("recovery") or {}
+    waiting = status.get("waiting") or {}
+    return f"{recovery.get('rung', '')}: {waiting.get('message') or recovery.get('message', '')}"
 
 
 def lasted(status: dict[str, Any]) -> str:

@@ -88,8 +88,14 @@ def test_a_gang_leaves_a_node_that_is_not_ready(world: Operated) -> None:
     restarted_off(world, node, "NodeNotReady")
 
 
-def test_a_gang_on_an_unreachable_node_waits_for_its_pods_and_says_so(world: Operated) -> None:
-    world.apply(a_job(workers=3))
+@pytest.mark.parametrize("hurried", [False, True], ids=["with-time-to-end", "without-time-to-end"])
+def test_a_gang_on_an_unreachable_node_waits_for_its_pods_and_says_so(
+    world: Operated, *, hurried: bool
+) -> None:
+    job = a_job(workers=3)
+    if hurried:
+        job["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 0
+    world.apply(job)
     world.runs()
     node = world.nodes_of()[1]
     faults.fail_node(world.local.api, node)

@@ -32,6 +32,10 @@ SHARED_MEMORY_VOLUME = "crosstree-shared-memory"
 NODE_FIELD = "metadata.name"
 """The one field that node affinity can match."""
 
+SHORTEST_GRACE = 1
+"""Seconds a worker has at least to end in. With 0 a deleted pod is gone from the API server at once, whether or not
+its node has heard of it: on a node that is silent it would run on while the next attempt begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class Marks:
@@ -118,6 +122,8 @@ def _spec(job: Job, resource: str, marks: Marks, *, binding: Binding) -> dict[st
             for place, container in enumerate(given.get("containers") or [])
         ],
     }
+    if given.get("terminationGracePeriodSeconds") == 0:
+        spec["terminationGracePeriodSeconds"] = SHORTEST_GRACE
     if given.get("initContainers"):
         spec["initContainers"] = [_helper(container, marks) for container in given["initContainers"]]
     if not _mounts_shared_memory(given["containers"][trainer]):

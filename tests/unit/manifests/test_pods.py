@@ -35,6 +35,17 @@ def test_the_jobs_template_stays_as_it_was() -> None:
     assert job.template == before
 
 
+@pytest.mark.parametrize(("asked", "given"), [(0, 1), (1, 1), (360, 360), (None, None)])
+def test_a_worker_is_never_gone_before_its_node_has_confirmed_it(
+    asked: int | None, given: int | None
+) -> None:
+    spec: dict = {"containers": [{"name": "trainer"}]}
+    if asked is not None:
+        spec["terminationGracePeriodSeconds"] = asked
+    gang = GangPods(a_job(3, template={"spec": spec}), PLACEMENT, attempt=1, binding=Binding.DIRECT)
+    assert json.loads(gang.body(0))["spec"].get("terminationGracePeriodSeconds") == given
+
+
 def test_no_worker_is_made_that_the_placement_does_not_hold() -> None:
     with pytest.raises(KeyError):
         GangPods(a_job(3), PLACEMENT, attempt=1, binding=Binding.DIRECT).body(3)
