@@ -10,7 +10,7 @@ import pytest
 from tests.support.killing_proxy import KillingProxy, Moment, Write
 from tests.support.objects import a_cluster, a_job
 from tests.support.operated import Operated, h100, installed
-from tests.support.operator_process import OperatorProcess
+from tests.support.operator_forks import Fork, OperatorForks
 from tests.support.waiting import eventually
 
 WORKERS = 4
@@ -49,27 +49,42 @@ def module_world() -> Iterator[Operated]:
         yield world
 
 
+@pytest.fixture(scope="module")
+def forks() -> Iterator[OperatorForks]:
+    with OperatorForks() as forks:
+        yield forks
+
+
 class Crew:
     """One operator with a killer behind it, and the one that takes over."""
 
-    def __init__(self, world: Operated, write: Write, moment: Moment, folder: Path) -> None:
+    def __init__(
+        self, world: Operated, forks: OperatorForks, write: Write, moment: Moment, folder: Path
+    ) -> None:
         self.world = world
         self.killer = KillingProxy(world.local, write, moment, folder)
+        self._forks = forks
         self._folder = folder
-        self._operators: list[OperatorProcess] = []
+        self._operators: list[Fork] = []
 
     def __enter__(self) -> Crew:
         self.killer.__enter__()
-        first = OperatorProcess(self.killer.kubeconfig, self._folder)
-        self._operators.append(first)
-        self.killer.aims_at(first.kill)
+        first = self._started(self.killer.kubeconfig)
+        self.killer.aims_at(first.shoot)
         return self
+
+    def _started(self, kubeconfig: Path) -> Fork:
+        log = self._folder / f"operator-{len(self._operators) + 1}.log"
+        operator = self._forks.start(kubeconfig, log, self._folder / "clock")
+        self._operators.append(operator)
+        return operator
 
     def __exit__(self, *error: object) -> None:
         for operator in self._operators:
             operator.kill()
             if error[0] is not None:
-                print(f"{operator.log.name}:\n{operator.last_words()}")  # noqa: T201
+                words = operator.log.read_text(errors="replace").splitlines()[-40:]
+                print(f"{operator.log.name}:", *words, sep="\n")  # noqa: T201
         self.killer.__exit__(None, None, None)
 
     def until_phase(self, phase: str, attempt: int) -> None:
@@ -84,17 +99,19 @@ class Crew:
 
     def until_served(self) -> None:
         """Wait until the job has its Service."""
+        services = f"/api/v1/namespaces/{self.world.namespace}/services"
 
-        def look() -> object:
+        def look() -> bool:
             self.take_over()
-            return self.world.kubectl.find("service", "train", self.world.namespace)
+            found = self.world.local.api.get(services)["items"]
+            return "train" in [service["metadata"]["name"] for service in found]
 
         eventually(look, within=90, what="the job had its Service")
 
     def take_over(self) -> None:
         """Start a new operator, without a killer, if the first one is dead and has no successor yet."""
         if self.killer.killed.is_set() and len(self._operators) == 1:
-            self._operators.append(OperatorProcess(self.world.local.kubeconfig, self._folder))
+            self._started(self.world.local.kubeconfig)
 
     def was_killed(self) -> bool:
         self.take_over()
@@ -104,20 +121,19 @@ class Crew:
 @pytest.fixture
 def world(module_world: Operated, request: pytest.FixtureRequest) -> Iterator[Operated]:
     """A cluster as on the first day: no AICluster, no pool, no queue."""
-    kinds = ("aiclusters", "acceleratorpools", "jobqueues")
+    kinds = "aiclusters,acceleratorpools,jobqueues"
     with module_world.apart(request.node.name) as world:
         yield world
-    for kind in kinds:
-        module_world.kubectl("delete", kind, "--all")
-    eventually(lambda: not any(module_world.kubectl.list(kind) for kind in kinds), within=30)
+    module_world.kubectl("delete", kinds, "--all")
+    eventually(lambda: not module_world.kubectl.list(kinds), within=30)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("write", STARTING, ids=lambda write: write.name)
 def test_a_job_starts_and_ends_once_although_the_operator_is_killed_at(
-    world: Operated, tmp_path: Path, write: Write, moment: Moment
+    world: Operated, forks: OperatorForks, tmp_path: Path, write: Write, moment: Moment
 ) -> None:
-    with Crew(world, write, moment, tmp_path) as crew:
+    with Crew(world, forks, write, moment, tmp_path) as crew:
         world.kubectl.apply(a_cluster())
         world.apply(a_job(workers=WORKERS))
         crew.until_phase("Running", attempt=1)
@@ -131,9 +147,9 @@ def test_a_job_starts_and_ends_once_although_the_operator_is_killed_at(
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("write", RESTARTING, ids=lambda write: write.name)
 def test_a_gang_restarts_once_although_the_operator_is_killed_at(
-    world: Operated, tmp_path: Path, write: Write, moment: Moment
+    world: Operated, forks: OperatorForks, tmp_path: Path, write: Write, moment: Moment
 ) -> None:
-    with Crew(world, write, moment, tmp_path) as crew:
+    with Crew(world, forks, write, moment, tmp_path) as crew:
         world.kubectl.apply(a_cluster())
         world.apply(a_job(workers=WORKERS))
         crew.until_phase("Running", attempt=1)
