@@ -114,6 +114,9 @@ def node_rows(snapshot: Snapshot, failures: Iterable[NodeFailures] = ()) -> list
                     "pool": pool.name,
                     "path": "/".join(level.names[int(level.domain[at])] for level in levels),
                     "state": state_of(snapshot, row).name.replace("_", " ").lower(),
+                    "signal": snapshot.signals[int(snapshot.signal[row])]
+                    if snapshot.signal is not None
+                    else "",
                     "total": int(total[at]),
                     "allocated": int(allocated[at]),
                     "free": int(free[at]),

@@ -161,14 +161,21 @@ def _nodes(screen: Console, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _state(row: Mapping[str, Any]) -> str:
-    """Say what placement makes of a node: its state, and whether it is used last or kept back."""
+    """Say what placement makes of a node: its state, what it reports, and whether it is used last or kept back."""
     marks = [name for name in ("suspect", "spare") if row[name]]
-    return ", ".join([row["state"], *marks])
+    state = f"{row['state']} ({row['signal']})" if row["signal"] else row["state"]
+    return ", ".join([state, *marks])
 
 
 def _failures(row: Mapping[str, Any]) -> str:
-    """Say how often a node failed jobs, and of what it did so last: `2, last NodeLost at 2026-01-01T00:00:00Z`."""
-    return f"{row['failures']}, last {row['lastCause']} at {row['lastAt']}" if row["failures"] else ""
+    """Say how often a node failed jobs, and of what it did so last: `2, NodeLost 45m ago`."""
+    from crosstree.base.clock import SystemClock, from_rfc3339
+
+    if not row["failures"]:
+        return ""
+    return (
+        f"{row['failures']}, {row['lastCause']} {ago(SystemClock().now() - from_rfc3339(row['lastAt']))} ago"
+    )
 
 
 def _jobs(screen: Console, jobs: Sequence[Json]) -> None:

@@ -3,7 +3,8 @@
 Computed from a Snapshot alone, so the operator and the simulator count alike. Meaning of the five numbers:
 `total` devices are present; `unhealthy` ones stand on nodes that are not ready or have to be left, or are taken out
 one by one, `healthy` are the others; `allocated` ones are healthy and requested by pods, whoever made them, or
-promised to a gang; `free` ones a new gang could have now, so none on a cordoned or avoided node or in a closed pool.
+promised to a gang; `free` ones a gang could have now, so none on a cordoned or avoided node or in a closed pool, but
+those on spares too, which only gangs that recover get.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ class PoolRow:
 class LevelRow:
     """One level over all pools, widest first.
 
-    `largest_free` is the most free devices of one model inside one domain: the largest gang that stays in it.
+    `largest_free` is the most free devices of one model inside one domain, those on spares left out: the largest
+    gang that stays in it and would start now.
     """
 
     name: str
@@ -146,7 +148,13 @@ def take(snapshot: Snapshot) -> Inventory:
         avoided=_named(snapshot.names, state == NodeState.AVOIDED),
         counts=sum((row.counts for row in pools), Counts()),
         pools=pools,
-        levels=_levels(snapshot, free),
+        levels=_levels(
+            snapshot,
+            [
+                np.where(spares.ready(snapshot, pool), 0, one)
+                for pool, one in zip(snapshot.pools, free, strict=True)
+            ],
+        ),
         fragmentation=_fragmentation(snapshot, free),
     )
 

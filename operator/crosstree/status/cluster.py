@@ -172,16 +172,17 @@ def _healthy(inventory: Inventory, troubles: Troubles) -> Condition:
         )
         if nodes.count
     ]
+    said = ["; ".join(parts)] if parts else []
     if troubles.nodes:
         counted = ", ".join(f"{action.value} {count}" for action, count in troubles.by_action)
         worst = ", ".join(f"{one.node} {one.fault.signal}" for one in troubles.listed[:NAMED])
-        parts.append(f"Nodes by action: {counted}. Worst: {worst}")
-    if not parts:
+        said.append(f"Nodes by action: {counted}. Worst: {worst}")
+    if not said:
         return Condition.true(Type.HEALTHY, Reason.HEALTHY, "No accelerator is out of order.")
     reason = Reason.NODES_UNHEALTHY if inventory.not_ready.count else Reason.DEVICES_UNHEALTHY
     lost = inventory.counts.unhealthy
     return Condition.false(
-        Type.HEALTHY, reason, f"{lost} {_plural(lost, 'accelerator')} out of order. {'; '.join(parts)}."
+        Type.HEALTHY, reason, f"{lost} {_plural(lost, 'accelerator')} out of order. {'. '.join(said)}."
     )
 
 

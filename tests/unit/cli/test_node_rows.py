@@ -12,6 +12,13 @@ from crosstree.core.snapshot import SpareRule
 from tests.support.builders.core import a_pool, a_snapshot
 
 
+def test_a_node_shows_what_it_reports():
+    snapshot = replace(
+        a_snapshot(a_pool(leaves=1, nodes=2)), signal=np.array([0, 1], np.int32), signals=("", "GpuMemWatch")
+    )
+    assert [row["signal"] for row in node_rows(snapshot)] == ["", "GpuMemWatch"]
+
+
 def test_a_node_shows_its_failures_and_whether_it_is_used_last_or_kept_back():
     snapshot = replace(
         a_snapshot(a_pool(leaves=1, nodes=3)),

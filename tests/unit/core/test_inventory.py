@@ -9,7 +9,7 @@ import pytest
 
 from crosstree.core.accelerator import Profile
 from crosstree.core.inventory import MAX_DOMAINS, Counts, Named, take
-from crosstree.core.snapshot import NodeState, Pool, Snapshot
+from crosstree.core.snapshot import NodeState, Pool, Snapshot, SpareRule
 from crosstree.core.topology import LevelSpec, build
 
 LEVELS = (LevelSpec("spine", "x/spine"), LevelSpec("leaf", "x/leaf"))
@@ -42,6 +42,12 @@ FOUR = {"n1": ("s1", "l1"), "n2": ("s1", "l1"), "n3": ("s1", "l2"), "n4": ("s2",
 
 def test_an_idle_fleet_is_all_free():
     assert take(a_fleet(FOUR)).counts == Counts(total=32, healthy=32, allocated=0, free=32, unhealthy=0)
+
+
+def test_the_largest_gang_that_would_start_leaves_spares_alone_and_the_free_devices_count_them():
+    found = take(replace(a_fleet(FOUR), spares=SpareRule(1, "spine")))
+    assert {level.name: level.largest_free for level in found.levels} == {"spine": 16, "leaf": 16, "node": 8}
+    assert found.counts.free == 32
 
 
 def test_used_devices_are_allocated_whoever_holds_them():

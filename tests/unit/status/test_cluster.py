@@ -47,7 +47,7 @@ def test_trouble_is_counted_by_action_and_the_worst_is_named():
     found = build(CLUSTER, hot, (), JobCounts(2, 1), collect(faults), now=0.0)["conditions"][-1]
     assert (found["type"], found["status"]) == ("Healthy", "False")
     assert found["message"] == (
-        "0 accelerators out of order. 1 node avoided for what it reports: n2; "
+        "0 accelerators out of order. 1 node avoided for what it reports: n2. "
         "Nodes by action: DrainNode 1, Avoid 1. Worst: n1 GpuMemWatch, n2 Hot."
     )
 

@@ -58,7 +58,7 @@ class LevelDomains(Wire):
 
 
 class LevelFree(Wire):
-    """The largest gang that would fit into one domain of a level now."""
+    """The largest gang that would start in one domain of a level now; spares are for gangs that recover."""
 
     level: Annotated[str, Field(max_length=63)]
     """Level."""
