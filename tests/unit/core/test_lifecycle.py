@@ -247,6 +247,13 @@ def test_a_struggling_server_is_given_time() -> None:
     assert isinstance(after_creation(facts(placed(), at=T0 + 121), troubles), Withdraw)
 
 
+def test_a_gang_that_has_been_whole_is_not_given_up_because_the_api_server_struggles() -> None:
+    struggling = [Trouble("Pod train-worker-1", "503 Service Unavailable", final=False)]
+    assert after_creation(facts(running(), (a_pod(0),), at=T0 + 86_400), struggling) is None
+    refused = [Trouble("Pod train-worker-1", "exceeded quota", final=True)]
+    assert isinstance(after_creation(facts(running(), (a_pod(0),), at=T0 + 86_400), refused), Withdraw)
+
+
 def test_after_a_refusal_the_job_pauses_and_is_then_seen_again() -> None:
     job = _refused()
     assert not wants_placement(job, ())

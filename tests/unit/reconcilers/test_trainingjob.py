@@ -199,6 +199,26 @@ async def test_a_service_that_is_refused_withdraws_the_gang() -> None:
     assert world.pods == {}
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [Unavailable("503"), Refused("services is forbidden", status=403)],
+    ids=["struggling", "refused"],
+)
+async def test_a_service_that_cannot_be_made_again_leaves_the_running_gang_alone(answer: Exception) -> None:
+    class Moody(VirtualJobs):
+        async def create_service(self, namespace: str, body: bytes) -> None:
+            if self.now > T0 + 1000:
+                raise answer
+            await super().create_service(namespace, body)
+
+    world = Moody(a_job(created=T0 - 5), behaviour=lambda attempt, index: LONG)
+    await world.run(10)
+    world.services, world.now = 0, T0 + 7200
+    with pytest.raises(type(answer)):
+        await TrainingJobReconciler(world, world).reconcile(KEY, world.now)
+    assert (status(world)["phase"], len(world.pods)) == ("Running", 2)
+
+
 async def test_a_name_taken_by_an_unseen_pod_withdraws_the_gang_after_a_while() -> None:
     class Taken(VirtualJobs):
         async def create_pod(self, namespace: str, body: bytes) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crosstree.core.job import Restart
-from crosstree.core.lifecycle.facts import JobFacts, since
+from crosstree.core.lifecycle.facts import JobFacts, since, was_ready
 from crosstree.core.lifecycle.moves import Withdraw
 from crosstree.core.plan import WaitReason
 
@@ -31,14 +31,15 @@ def after_creation(facts: JobFacts, troubles: Sequence[Trouble]) -> Withdraw | N
     """Decide what becomes of a launch in which some pods could not be created.
 
     Returns:
-        Withdraw if the server said no, or has been struggling for longer than `LAUNCH_SECONDS`; None to
-        create the missing ones again soon.
+        Withdraw if the server said no, or has been struggling with a new gang for longer than `LAUNCH_SECONDS`; None
+        to create the missing ones again soon. A gang that has been whole is not given up because the server struggles.
     """
     if not troubles:
         return None
     worst = min(troubles, key=lambda trouble: (not trouble.final, trouble.what))
     began = since(facts.job.progress, "Placed")
-    overdue = began is not None and facts.now - began > LAUNCH_SECONDS
+    launching = not was_ready(facts.job.progress)
+    overdue = launching and began is not None and facts.now - began > LAUNCH_SECONDS
     if worst.final or overdue:
         return Withdraw(f"{worst.what} could not be created: {worst.sentence}")
     return None

@@ -10,7 +10,7 @@ from crosstree.base.errors import AlreadyExists, ApiError, NotFound, Refused, Sp
 from crosstree.base.names import pod_name
 from crosstree.core.admission import cluster_of
 from crosstree.core.cluster import Binding, Cluster
-from crosstree.core.lifecycle import JobFacts, StorePlacement, Trouble, Withdraw, after_creation
+from crosstree.core.lifecycle import JobFacts, StorePlacement, Trouble, Withdraw, after_creation, was_ready
 from crosstree.engine.work import Again, Outcome
 from crosstree.manifests.pods import GangPods
 from crosstree.manifests.services import service
@@ -97,20 +97,22 @@ class Launcher:
         """Create the job's Service, unless that was done a moment ago and is still to be seen.
 
         Raises:
-            ApiError: the status could not be written.
+            ApiError: the status could not be written; or the Service of a gang that has been whole could not be made
+                anew, for whatever reason: its processes have found each other, and are not stopped for that.
         """
         job = facts.job
         if facts.served or not self._expectations.serve(job.uid, facts.now):
             return Again(SEEN_WITHIN)
-        answer: object = None
         try:
             await self._writer.create_service(job.namespace, json.dumps(service(job)).encode())
-        except ApiError as error:
-            answer = error
-        trouble = _trouble(f"Service {job.name}", answer)
-        if trouble is None:
             return Again(SEEN_WITHIN)
-        self._expectations.unserve(job.uid)
+        except ApiError as error:
+            trouble = _trouble(f"Service {job.name}", error)
+            if trouble is None:
+                return Again(SEEN_WITHIN)
+            self._expectations.unserve(job.uid)
+            if was_ready(job.progress):
+                raise
         if verdict := after_creation(facts, [trouble]):
             await self._recorder.write(facts, verdict)
             return Again(SOON)
