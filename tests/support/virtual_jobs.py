@@ -113,6 +113,7 @@ class VirtualJobs:
                 s.name in self.nodes,
                 self.nodes.get(s.name, NodeState.USABLE),
                 self._since.get(s.name, 0),
+                silent=self.nodes.get(s.name) is NodeState.NOT_READY,
             )
             for s in placement.nodes
         )

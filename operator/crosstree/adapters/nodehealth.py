@@ -169,6 +169,7 @@ class NodeHealths:
             faults=fact.faults,
             out_of_service=any(taint.key == OUT_OF_SERVICE for taint in fact.taints),
             unreachable_timeout=policy.unreachable_timeout,
+            silent=fact.silent,
         )
 
     def _judge(self, watched: _Watched) -> None:

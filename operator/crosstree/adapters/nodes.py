@@ -68,6 +68,7 @@ def _row(node: wire.Node) -> NodeRow:
         capacity=_amounts(node.status.capacity),
         state=state,
         since=since,
+        silent=is_silent(node),
     )
 
 
@@ -77,7 +78,7 @@ def state_of(node: wire.Node) -> tuple[NodeState, float]:
     Lost beats cordoned: what costs a running job its node comes first. A taint that the node controller has not
     taken away yet counts as what it stands for, for kube-scheduler still obeys it.
     """
-    ready = next((one for one in node.status.conditions or () if one.type == READY), None)
+    ready = _ready(node)
     if ready is None or ready.status != "True":
         return NodeState.NOT_READY, _time(ready.last_transition_time if ready else None)
     taints = {one.key: one for one in node.spec.taints or ()}
@@ -88,6 +89,20 @@ def state_of(node: wire.Node) -> tuple[NodeState, float]:
         cordon = taints.get(CORDON_TAINT)
         return NodeState.CORDONED, _time(cordon.time_added if cordon else None)
     return NodeState.USABLE, _time(ready.last_transition_time)
+
+
+def is_silent(node: wire.Node) -> bool:
+    """Tell whether a node's kubelet does not report: Ready is Unknown, or was never said.
+
+    One that reports, be it NotReady, still ends its pods and confirms it. Nor does a taint mean silence that the
+    node controller has not taken away yet.
+    """
+    ready = _ready(node)
+    return ready is None or ready.status not in ("True", "False")
+
+
+def _ready(node: wire.Node) -> wire.Condition | None:
+    return next((one for one in node.status.conditions or () if one.type == READY), None)
 
 
 def signals_of(node: wire.Node) -> tuple[Signal, ...]:

@@ -71,6 +71,7 @@ def of(pod: wire.Pod) -> PodFact:
         unhealthy_device=any(device.health == "Unhealthy" for device in devices),
         devices=_names(meta.annotations, devices),
         created=created,
+        due=_time(meta.deletion_timestamp),
     )
 
 

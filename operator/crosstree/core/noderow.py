@@ -17,7 +17,8 @@ class NodeRow:
     """What is known of one node.
 
     `allocatable` and `capacity` are in the units of `base.quantity`; `since` is when `state` began, seconds
-    since the epoch, 0 where nobody says. `faults` are what `state` was judged by, the worst first.
+    since the epoch, 0 where nobody says. `faults` are what `state` was judged by, the worst first. `silent` is True
+    while its kubelet does not report at all; one that reports NotReady is not silent.
     """
 
     name: str
@@ -28,6 +29,7 @@ class NodeRow:
     state: NodeState = NodeState.USABLE
     since: float = 0.0
     faults: tuple[Fault, ...] = ()
+    silent: bool = False
 
     @property
     def offered(self) -> Request:

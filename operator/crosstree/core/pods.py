@@ -47,6 +47,8 @@ class PodFact:
         stuck_since: When that began, seconds since the epoch; 0 if nothing is wrong.
         unhealthy_device: Its status reports an allocated device as Unhealthy.
         devices: Devices it holds, by the name their plugin gives them; empty where nobody says.
+        due: When it should be gone at the latest, its own grace included, seconds since the epoch; 0 unless it is
+            terminating.
     """
 
     name: str
@@ -65,6 +67,7 @@ class PodFact:
     unhealthy_device: bool = False
     devices: frozenset[str] = frozenset()
     created: float = 0.0
+    due: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class NodeHealth:
     are what producers report of it, the worst first.
     `out_of_service` is True where an admin says that the machine is down: taint `OUT_OF_SERVICE`.
     `unreachable_timeout` is how many seconds it may be silent before what was told to go there is removed by force;
-    None where its job's cluster says.
+    None where its job's cluster says. `silent` is True while its kubelet does not report at all.
     """
 
     name: str
@@ -89,6 +92,7 @@ class NodeHealth:
     faults: tuple[Fault, ...] = ()
     out_of_service: bool = False
     unreachable_timeout: float | None = None
+    silent: bool = False
 
     @property
     def leaving(self) -> Fault | None:

@@ -104,17 +104,25 @@ def _no(reason: Reason, message: str = "") -> Condition:
 
 
 def silent_nodes(facts: JobFacts) -> tuple[str, ...]:
-    """Say, for each node that does not answer, which pods it can't confirm to have ended, and what would help."""
-    names = sorted({pod.node for pod in facts.own if pod.terminating and facts.node_unreachable(pod.node)})
+    """Say, for each node that is not ready, which pods it has not confirmed to have ended, and what would help."""
+    names = sorted({pod.node for pod in facts.own if pod.terminating and facts.node_not_ready(pod.node)})
     return tuple(_silent(facts, name) for name in names)
 
 
 def _silent(facts: JobFacts, name: str) -> str:
-    pods = sorted(pod.name for pod in facts.own if pod.terminating and pod.node == name)
+    leaving = [pod for pod in facts.own if pod.terminating and pod.node == name]
+    pods = sorted(pod.name for pod in leaving)
     more = len(pods) - NAMED
     shown = ", ".join(pods[:NAMED]) + (f" and {more} more" if more > 0 else "")
-    bound = facts.silent_until(name)
-    if bound is None or bound <= facts.now:
+    bounds = [at for pod in leaving if (at := facts.given_up_at(pod)) is not None]
+    if not bounds:
+        return (
+            f"Node {name} is NotReady, but its kubelet reports: it is waited for until it confirms that {shown} ended. "
+            "Sooner if the machine is certainly down and its Node object is deleted, or tainted "
+            f"{OUT_OF_SERVICE}."
+        )
+    bound = max(bounds)
+    if bound <= facts.now:
         return (
             f"Node {name} is NotReady and can't confirm that {shown} ended: they are being removed by force."
         )

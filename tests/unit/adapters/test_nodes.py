@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from crosstree.adapters import wire
-from crosstree.adapters.nodes import signals_of, state_of
+from crosstree.adapters.nodes import is_silent, signals_of, state_of
 from crosstree.core.columns import Columns
 from crosstree.core.health import Signal
 from crosstree.core.snapshot import NodeState
@@ -42,6 +42,23 @@ LOST = {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute", "timeAdd
 )
 def test_worst_thing_that_is_true_of_a_node_is_its_state(changes, expected) -> None:
     assert state_of(read(a_node(**changes))) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"ready": "Unknown"}, True),
+        ({"ready": "False"}, False),
+        ({"ready": "True", "taints": [LOST]}, False),
+        ({}, False),
+    ],
+)
+def test_only_a_kubelet_that_does_not_report_is_silent(changes, expected) -> None:
+    table = Columns(lambda _: True)
+    node = read(a_node(**changes))
+    a_node_sink(table).put(node)
+    fact = table.facts[table.row["n1"]]
+    assert fact is not None and (is_silent(node), fact.silent) == (expected, expected)
 
 
 def test_every_condition_but_ready_is_a_signal_with_the_producers_own_time() -> None:

@@ -89,6 +89,16 @@ def test_pod_being_deleted_holds_its_devices_until_it_is_gone() -> None:
     assert table.amount("n1", GPU)[1] == 0
 
 
+def test_when_a_pod_is_due_to_be_gone_is_known() -> None:
+    _, _, pods, _ = sinks()
+    pods.put(read(our_pod("j", 0, metadata={"deletionTimestamp": "1970-01-01T00:10:00Z"})))
+    pods.put(read(our_pod("j", 1)))
+    assert [(pod.terminating, pod.due) for pod in pods.of_job("default", "j")] == [
+        (True, 600.0),
+        (False, 0.0),
+    ]
+
+
 def test_our_pods_are_grouped_by_job_and_told_once_per_change() -> None:
     _, _, pods, changed = sinks()
     for _ in range(2):

@@ -153,7 +153,7 @@ def test_a_pod_on_a_node_that_is_gone_is_removed_by_force() -> None:
 
 def test_a_pod_on_a_node_that_does_not_answer_is_waited_for() -> None:
     stuck = a_pod(1, terminating=True)
-    silent = a_node(1, NodeState.NOT_READY, since=T0)
+    silent = a_node(1, NodeState.NOT_READY, since=T0, silent=True)
     looked = facts(_recovering(), (stuck,), nodes=(a_node(0), silent))
     assert next_move(looked) == Sweep(until=T0 + 300)
     assert next_move(replace(looked, now=T0 + 299)) == Sweep(until=T0 + 300)
@@ -161,21 +161,38 @@ def test_a_pod_on_a_node_that_does_not_answer_is_waited_for() -> None:
 
 def test_a_pod_on_a_silent_node_is_removed_by_force_once_the_bound_is_over() -> None:
     stuck = a_pod(1, terminating=True)
-    silent = a_node(1, NodeState.NOT_READY, since=T0)
+    silent = a_node(1, NodeState.NOT_READY, since=T0, silent=True)
     looked = facts(_recovering(), (stuck,), nodes=(a_node(0), silent), at=T0 + 120, unreachable_timeout=120.0)
     assert next_move(looked) == Sweep(force=(stuck,))
 
 
+def test_a_node_that_reports_not_ready_is_waited_for_however_long_it_takes() -> None:
+    saving = a_pod(1, terminating=True, due=T0 + 60)
+    reporting = a_node(1, NodeState.NOT_READY, since=T0)
+    looked = facts(_recovering(), (saving,), nodes=(a_node(0), reporting), at=T0 + 86_400)
+    assert next_move(looked) == Sweep()
+    down = replace(reporting, out_of_service=True)
+    assert next_move(replace(looked, nodes=(a_node(0), down))) == Sweep(force=(saving,))
+
+
+def test_a_pod_on_a_silent_node_keeps_its_own_grace_where_that_is_longer_than_the_bound() -> None:
+    saving = a_pod(1, terminating=True, due=T0 + 630)
+    silent = a_node(1, NodeState.NOT_READY, since=T0, silent=True)
+    looked = facts(_recovering(), (saving,), nodes=(a_node(0), silent), at=T0 + 629)
+    assert next_move(looked) == Sweep(until=T0 + 630)
+    assert next_move(replace(looked, now=T0 + 630)) == Sweep(force=(saving,))
+
+
 def test_a_pod_is_told_to_go_before_it_is_removed_by_force() -> None:
     deaf = a_pod(1)
-    silent = a_node(1, NodeState.NOT_READY, since=T0 - 1000)
+    silent = a_node(1, NodeState.NOT_READY, since=T0 - 1000, silent=True)
     looked = facts(_recovering(), (deaf,), nodes=(a_node(0), silent))
     assert next_move(looked) == Sweep(pods=(deaf,))
 
 
 def test_a_node_silent_since_nobody_knows_when_is_waited_for_from_the_end_of_the_attempt_on() -> None:
     stuck = a_pod(1, terminating=True)
-    silent = a_node(1, NodeState.NOT_READY, since=0.0)
+    silent = a_node(1, NodeState.NOT_READY, since=0.0, silent=True)
     looked = facts(_recovering(), (stuck,), nodes=(a_node(0), silent))
     assert isinstance(move := next_move(looked), Sweep)
     assert not move.force and move.until is not None and move.until > T0 + 300

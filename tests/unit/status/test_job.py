@@ -220,7 +220,7 @@ def test_pods_stuck_on_an_unreachable_node_are_named() -> None:
     first = facts(running(), (a_pod(0),))
     job = after_move(first, next_move(first))
     stuck = (a_pod(1, terminating=True),)
-    silent = a_node(1, NodeState.NOT_READY, since=T0)
+    silent = a_node(1, NodeState.NOT_READY, since=T0, silent=True)
     status = built(facts(job, stuck, nodes=(a_node(0), silent)))
     assert (
         "Node n1 is NotReady and can't confirm that train-worker-1 ended"
@@ -233,6 +233,12 @@ def test_pods_stuck_on_an_unreachable_node_are_named() -> None:
     )
     over = built(facts(job, stuck, nodes=(a_node(0), silent), at=T0 + 300))
     assert over["waiting"]["message"].endswith("ended: they are being removed by force.")
+    reporting = built(
+        facts(job, stuck, nodes=(a_node(0), a_node(1, NodeState.NOT_READY, since=T0)), at=T0 + 9000)
+    )
+    assert reporting["waiting"]["message"].startswith(
+        "Node n1 is NotReady, but its kubelet reports: it is waited for until it confirms that train-worker-1 ended."
+    )
     healed = built(facts(job, stuck, nodes=(a_node(0), a_node(1))))
     assert healed["waiting"]["message"].startswith("All pods of attempt 1 have to be gone")
 

@@ -206,14 +206,14 @@ def _sweep(facts: JobFacts, pods: Sequence[PodFact]) -> Sweep:
     """
     stranded = tuple(pod for pod in pods if pod.node and (facts.node_gone(pod.node) or _given_up(facts, pod)))
     normal = tuple(pod for pod in pods if not pod.terminating and pod not in stranded)
-    bounds = {facts.silent_until(pod.node) for pod in pods if pod.node}
+    bounds = {facts.given_up_at(pod) for pod in pods if pod.node}
     until = min((bound for bound in bounds if bound is not None and bound > facts.now), default=None)
     return Sweep(pods=normal, force=stranded, until=until)
 
 
 def _given_up(facts: JobFacts, pod: PodFact) -> bool:
     """Tell whether a pod has been leaving a silent node for as long as that is waited for."""
-    bound = facts.silent_until(pod.node)
+    bound = facts.given_up_at(pod)
     return pod.terminating and bound is not None and facts.now >= bound
 
 

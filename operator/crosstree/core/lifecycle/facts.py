@@ -96,23 +96,27 @@ class JobFacts:
         node = self.node(name)
         return node is not None and not node.exists
 
-    def silent_until(self, name: str) -> float | None:
-        """Return until when a node that does not answer is waited for, seconds since the epoch; None if it answers.
+    def given_up_at(self, pod: PodFact) -> float | None:
+        """Return when a pod that was told to go is removed by force, seconds since the epoch; None for not at all.
 
-        A time in the past where an admin says that it is down. A node of which nobody knows since when it has
-        been silent is silent since the gang was told to go.
+        Only where its node does not answer, and never before the pod's own grace is over: it may be saving a
+        checkpoint. A time in the past where an admin says that the node is down. A node of which nobody knows since
+        when it has been silent is silent since the gang was told to go. A kubelet that reports NotReady may end
+        the pod yet, and says so when it has.
         """
-        node = self.node(name)
-        if node is None or not self.node_unreachable(name):
+        node = self.node(pod.node)
+        if node is None or not self.node_not_ready(pod.node):
             return None
         if node.out_of_service:
             return 0.0
+        if not node.silent:
+            return None
         began = node.since or since(self.job.progress, "Placed") or self.now
         own = node.unreachable_timeout
-        return began + (self.unreachable_timeout if own is None else own)
+        return max(began + (self.unreachable_timeout if own is None else own), pod.due)
 
-    def node_unreachable(self, name: str) -> bool:
-        """Tell whether the node exists but its kubelet does not answer."""
+    def node_not_ready(self, name: str) -> bool:
+        """Tell whether the node exists but is not ready, or says nothing."""
         node = self.node(name)
         return node is not None and node.exists and node.state is NodeState.NOT_READY
 
