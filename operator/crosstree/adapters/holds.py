@@ -6,6 +6,7 @@ free amounts, grains and everything made from them need no second bookkeeping.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from crosstree.adapters.pods import RESERVED
@@ -20,7 +21,8 @@ class Holds:
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
-        self._held: dict[str, dict[int, str]] = {}
+        self._held: dict[str, dict[int, tuple[str, Request]]] = {}
+        self._amounts: Counter[tuple[str, str]] = Counter()
 
     def __len__(self) -> int:
         """Number of stand-ins."""
@@ -32,21 +34,42 @@ class Holds:
         With `if_free`, a place that is not held yet is held only where there is room: the worker had given it up,
         and what somebody else has taken since is theirs.
         """
-        before = self._held.get(owner, {})
-        if if_free:
-            missing = {
-                index: node
-                for index, node in missing.items()
-                if before.get(index) == node or self._free(node, request)
-            }
-        for index in before.keys() - missing.keys():
-            self._columns.uncount(_name(owner, index))
+        held = self._held.setdefault(owner, {})
+        for index in held.keys() - missing.keys():
+            self._let_go(owner, index)
         for index, node in missing.items():
-            self._columns.count(_name(owner, index), node, request)
-        if missing:
-            self._held[owner] = dict(missing)
-        else:
-            self._held.pop(owner, None)
+            known = held.get(index)
+            if known == (node, request):
+                continue
+            # One after the other: what the first takes is not free for the next.
+            if if_free and (known is None or known[0] != node) and not self._free(node, request):
+                self._let_go(owner, index)
+                continue
+            self._take(owner, index, node, request)
+        if not held:
+            del self._held[owner]
+
+    def amount(self, node: str, resource: str) -> int:
+        """Return how much of a resource is counted on a node for nobody but stand-ins."""
+        return self._amounts[node, resource]
+
+    def _take(self, owner: str, index: int, node: str, request: Request) -> None:
+        self._let_go(owner, index)
+        self._columns.count(_name(owner, index), node, request)
+        self._held[owner][index] = node, request
+        for resource, amount in request:
+            self._amounts[node, resource] += amount
+
+    def _let_go(self, owner: str, index: int) -> None:
+        known = self._held[owner].pop(index, None)
+        if known is None:
+            return
+        self._columns.uncount(_name(owner, index))
+        node, request = known
+        for resource, amount in request:
+            self._amounts[node, resource] -= amount
+            if not self._amounts[node, resource]:
+                del self._amounts[node, resource]
 
     def _free(self, node: str, request: Request) -> bool:
         for resource, amount in request:

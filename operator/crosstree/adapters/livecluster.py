@@ -101,7 +101,8 @@ class LiveCluster:
         self.service_sink = ServiceSink(lambda job: self._mark_job(f"{job[0]}/{job[1]}"))
         self._layouts = Layouts(self.columns, self.store, catalog, fabrics)
         self._promises = Promises()
-        self._waiting = Waiting(self.store, self.pods_of, self._promises, Holds(self.columns), self._mark_job)
+        self._holds = Holds(self.columns)
+        self._waiting = Waiting(self.store, self.pods_of, self._promises, self._holds, self._mark_job)
         self._cutter = Cutter(self.columns)
         self._users: dict[str, set[str]] = {}
         self.synced = False
@@ -164,7 +165,7 @@ class LiveCluster:
         # A pod that has just taken its place would else be counted beside the place that was held for it.
         self._waiting.settle()
         return tuple(
-            self.healths.of(name, placement.resource)
+            self.healths.of(name, placement.resource, self._holds.amount(name, placement.resource))
             for name in dict.fromkeys(one.name for one in placement.nodes)
         )
 

@@ -147,8 +147,11 @@ class NodeHealths:
         fact = self._columns.facts[row] if row is not None else None
         return fact.faults if fact is not None else ()
 
-    def of(self, name: str, resource: str) -> NodeHealth:
-        """Return how a node is for work that holds devices of a resource there."""
+    def of(self, name: str, resource: str, held: int = 0) -> NodeHealth:
+        """Return how a node is for work that holds devices of a resource there.
+
+        `held` is how much of what is counted as used stands for pods that are not there: it can't have lost anything.
+        """
         columns = self._columns
         row = columns.row.get(name)
         fact = columns.facts[row] if row is not None else None
@@ -156,7 +159,7 @@ class NodeHealths:
             return NodeHealth(name, False, NodeState.NOT_READY, 0.0)
         # Of the devices that take no new work, only those that work has to give up count as lost to it.
         kept = dict(less(fact.allocatable, fact.capacity, drained(fact.faults))).get(resource, 0)
-        lost = max(columns.amount(name, resource)[1] - kept, 0)
+        lost = max(columns.amount(name, resource)[1] - held - kept, 0)
         leave = leaving(fact.faults) if fact.state is NodeState.UNHEALTHY else None
         policy = self.policy_of(name)
         return NodeHealth(

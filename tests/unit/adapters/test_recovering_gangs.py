@@ -9,12 +9,14 @@ import msgspec
 import pytest
 
 from crosstree.adapters import wire
+from crosstree.adapters.holds import Holds
 from crosstree.adapters.resources import Kind
+from crosstree.core.columns import Columns
 from crosstree.core.cycle import run_cycle
 from crosstree.core.job import Job, Recovery
 from crosstree.core.plan import Place, Rung, Wait
 from crosstree.core.policy import Policy
-from tests.unit.adapters.objects import a_pod, our_pod
+from tests.unit.adapters.objects import GPU, a_pod, our_pod
 from tests.unit.adapters.test_livecluster import World, a_job, placed
 
 STOPPING = ({"type": "Placed", "status": "False"}, {"type": "Recovering", "status": "True"})
@@ -96,3 +98,36 @@ def test_a_place_that_a_worker_gave_up_and_a_stranger_took_is_the_strangers(worl
     world.put(Kind.JOB, stopping())
     gone(world, done)
     assert world.free("n1") == 2
+
+
+def test_workers_of_one_node_get_only_as_many_places_as_are_free(world: World) -> None:
+    columns, request = world.live.columns, ((GPU, 4),)
+    holds = Holds(columns)
+    world.pod(a_pod("stranger", node="n1", gpus=4))
+    world.pod(our_pod("lost", 1, node="n1", gpus=0))
+    holds.set("default/x", request, {0: "n1", 1: "n1"}, if_free=True)
+    assert (len(holds), columns.amount("n1", GPU), holds.amount("n1", GPU)) == (1, (8, 8), 4)
+    holds.clear("default/x")
+    assert (len(holds), columns.amount("n1", GPU), holds.amount("n1", GPU)) == (0, (8, 4), 0)
+
+
+def test_a_place_that_is_only_held_has_lost_no_device(world: World) -> None:
+    world.pod(our_pod("lost", 1, node="n1", gpus=8, phase="Failed"))
+    world.pod(a_pod("stranger", node="n1", gpus=8))
+    assert world.live.columns.amount("n1", GPU)[1] == 8
+    assert [one.overcommitted for one in world.live.health_of(running())] == [0, 0]
+    assert (
+        world.live.columns.amount("n1", GPU)[1] == 16
+    )  # the place of the failed worker is held all the same
+    world.node("n1", gpus=6, capacity=8)
+    assert [one.overcommitted for one in world.live.health_of(running())] == [0, 2]
+
+
+def test_a_hold_that_moves_or_changes_leaves_nothing_behind() -> None:
+    columns = Columns(lambda resource: resource == GPU)
+    holds = Holds(columns)
+    holds.set("a/x", ((GPU, 4),), {0: "n1"})
+    holds.set("a/x", ((GPU, 2),), {0: "n2"})
+    assert (holds.amount("n1", GPU), holds.amount("n2", GPU), columns.amount("n2", GPU)) == (0, 2, (0, 2))
+    holds.clear("a/x")
+    assert (len(holds), columns.pods) == (0, 0)
