@@ -7,8 +7,9 @@ from dataclasses import replace
 from crosstree.core.job import Job
 from crosstree.core.lifecycle import Finish, Launch, Recover, Remake, Sweep, next_move
 from crosstree.core.plan import Rung
+from crosstree.core.pods import PodPhase
 from crosstree.core.snapshot import NodeState
-from tests.support.builders.jobs import T0, a_node, a_pod, after_move, facts, failed, running
+from tests.support.builders.jobs import T0, a_node, a_pod, after_move, facts, failed, placed, running
 from tests.support.builders.jobs import nodes as well
 
 
@@ -63,7 +64,34 @@ def test_a_worker_that_somebody_deletes_comes_anew_at_no_charge() -> None:
 
 
 def test_before_the_gang_was_ever_whole_a_failure_is_the_gangs() -> None:
-    from tests.support.builders.jobs import placed
-
     job = replace(placed(), alone=True)
     assert isinstance(next_move(facts(job, (a_pod(0), failed(1)))), Recover)
+
+
+def test_a_pod_that_its_node_refuses_costs_the_gang() -> None:
+    refused = a_pod(1, phase=PodPhase.FAILED, disrupted=True, stuck="OutOfnvidia.com/gpu")
+    assert isinstance(next_move(facts(alone(), (a_pod(0), refused))), Recover)
+    driven_away = a_pod(1, phase=PodPhase.PENDING, disrupted=True, terminating=True)
+    assert isinstance(next_move(facts(alone(), (a_pod(0), driven_away))), Recover)
+
+
+def test_a_worker_whose_devices_somebody_else_took_costs_the_gang() -> None:
+    crowded = (a_node(0), a_node(1, overcommitted=4))
+    assert isinstance(next_move(facts(alone(), (a_pod(0), failed(1)), nodes=crowded)), Recover)
+
+
+def test_a_worker_that_is_gone_from_a_node_that_takes_no_pods_costs_the_gang() -> None:
+    cordoned = (a_node(0), a_node(1, NodeState.CORDONED))
+    assert isinstance(next_move(facts(alone(), (a_pod(0),), nodes=cordoned)), Recover)
+
+
+def test_a_worker_made_again_at_no_charge_has_to_last_before_the_next() -> None:
+    evicted = a_pod(1, disrupted=True, terminating=True)
+    first = facts(alone(), (a_pod(0), evicted), at=T0 + 60)
+    job = replace(after_move(first, next_move(first)), alone=True)
+    again = replace(evicted, uid="pod-7")
+    assert isinstance(next_move(facts(job, (a_pod(0), again), at=T0 + 119)), Recover)
+    assert isinstance(next_move(facts(job, (a_pod(0), again), at=T0 + 120)), Remake)
+    elsewhere = a_pod(0, disrupted=True, terminating=True)
+    assert isinstance(next_move(facts(job, (elsewhere, a_pod(1, uid="pod-7")), at=T0 + 61)), Remake)
+    assert isinstance(next_move(facts(job, (a_pod(0), failed(1, uid="pod-7")), at=T0 + 61)), Remake)

@@ -2,7 +2,8 @@
 
 The others never stop: same attempt, same node, same name. What ended is recorded first, by the uid of its pod, then
 the pod is deleted, and only when it is gone is the next one made: so a worker is never there twice, and an operator
-that died in between neither charges it twice nor forgets it. Anything wrong with the node is the gang's matter.
+that died in between neither charges it twice nor forgets it. Anything wrong with the node is the gang's matter: so is a
+pod that it would not run, or a second one that it lost at nobody's charge within a minute.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ from __future__ import annotations
 from crosstree.core.lifecycle.facts import JobFacts, was_ready
 from crosstree.core.lifecycle.moves import Cause, Finish, Launch, Recover, Remake
 from crosstree.core.plan import Rung
-from crosstree.core.pods import PodFact
+from crosstree.core.pods import PodFact, PodPhase
 from crosstree.core.snapshot import NodeState
 
 ALONE = frozenset({Cause.WORKER_FAILED, Cause.OUT_OF_MEMORY, Cause.DISRUPTED, Cause.POD_DELETED})
 """Causes that concern one worker and not the node under it."""
+
+SETTLED_SECONDS = 60.0
+"""How long a worker made again at no charge has to last before another on its node may be: without charge nothing
+else ends a series."""
 
 
 def on_its_way(facts: JobFacts) -> PodFact | None:
@@ -32,9 +37,31 @@ def one_worker(facts: JobFacts, end: Recover | Finish | None) -> Recover | Finis
     if end.worker is None or not was_ready(facts.job.progress):
         return end
     pod = facts.current.get(end.worker)
+    if not _takes(facts, end.worker):
+        return end
     if pod is None:
         return Launch(facts.missing)
-    node = facts.node(pod.node)
-    if node is None or not node.exists or node.state is not NodeState.USABLE:
+    if not _ran(pod) or (not end.charged and _lately(facts, pod.node)):
         return end
     return Remake(pod, end.cause, charged=end.charged, message=end.message)
+
+
+def _takes(facts: JobFacts, index: int) -> bool:
+    """Tell whether the node of a worker takes pods, and has the devices for those it holds."""
+    placement = facts.job.progress.placement
+    node = facts.node(placement.node_of(index)) if placement is not None else None
+    return node is not None and node.exists and node.state is NodeState.USABLE and node.overcommitted == 0
+
+
+def _ran(pod: PodFact) -> bool:
+    """Tell whether a pod got as far as running: one that its node refused, or drove away before, did not."""
+    return pod.exit is not None or pod.phase is PodPhase.RUNNING
+
+
+def _lately(facts: JobFacts, node: str) -> bool:
+    """Tell whether the last restart was one at no charge, of a worker alone, on this node and a moment ago."""
+    progress = facts.job.progress
+    if not progress.restarts or progress.recovery is None or progress.recovery.rung is not Rung.WORKER:
+        return False
+    last = progress.restarts[-1]
+    return not last.charged and last.node == node and facts.now - last.at < SETTLED_SECONDS
