@@ -97,12 +97,17 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition as decided now: no generation and no time yet, `merge` adds them."""
+    """One condition as decided now: no generation and no time yet, `merge` adds them.
+
+    `timed` is True where something waits for the reason to have lasted: its time is then when the reason began, not
+    only the status.
+    """
 
     type: Type
     status: Status
     reason: Reason | WaitReason
     message: str = ""
+    timed: bool = False
 
     @classmethod
     def true(cls, type: Type, reason: Reason | WaitReason, message: str = "") -> Condition:
@@ -125,7 +130,7 @@ def merge(
 ) -> list[Wire]:
     """Return the list to store: exactly the conditions of `new`, in their order.
 
-    `lastTransitionTime` stays as stored while the status stays; a stored condition of a type that `new`
+    `lastTransitionTime` stays as stored while the status stays, and for a timed condition its reason; a stored condition of a type that `new`
     lacks is dropped. Messages lose surrounding space and what is beyond `MAX_MESSAGE`, so that the same
     facts give the same bytes.
 
@@ -158,6 +163,8 @@ def bounded(message: str) -> str:
 
 def _wire(condition: Condition, stored: Mapping[str, object] | None, generation: int, now: float) -> Wire:
     kept = stored is not None and stored.get("status") == condition.status.value
+    if kept and stored and condition.timed:
+        kept = stored.get("reason") == condition.reason.value
     since = (
         str(stored["lastTransitionTime"])
         if kept and stored and "lastTransitionTime" in stored

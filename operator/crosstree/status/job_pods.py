@@ -6,6 +6,8 @@ counted aloud in the first seconds, and then only in tenths.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from crosstree.base.clock import to_rfc3339
 from crosstree.core.job import Progress
 from crosstree.core.lifecycle import (
@@ -44,7 +46,7 @@ def pods_ready(facts: JobFacts, move: Move, progress: Progress, *, leaving: bool
     lagging = [index for index in range(workers) if not _up(pods.get(index))]
     ran = was_ready(facts.job.progress)
     if (ran or not lagging) and (trouble := device_trouble(facts)):
-        return _no(Reason.DEVICE_LOST, trouble[1])
+        return replace(_no(Reason.DEVICE_LOST, trouble[1]), timed=True)
     if not lagging:
         return Condition.true(Type.PODS_READY, Reason.ALL_READY, f"All {workers} workers are ready.")
     if ran:

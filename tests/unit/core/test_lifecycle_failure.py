@@ -150,6 +150,18 @@ def test_devices_lost_for_longer_than_the_grace_restart_the_gang() -> None:
     assert outcome(next_move(facts(noted, pods(), at=NOW + 30, nodes=lost))) == ("DeviceLost", False, "n0")
 
 
+def test_devices_lost_a_moment_ago_have_their_grace_however_long_a_worker_was_not_ready() -> None:
+    unready = (a_pod(0), a_pod(1, ready=False))
+    before = facts(running(), unready, at=NOW)
+    lost = (a_node(0, overcommitted=2), a_node(1))
+    looked = facts(after_move(before, next_move(before)), unready, at=NOW + 600, nodes=lost)
+    move = next_move(looked)
+    assert isinstance(move, Hold)
+    noted = after_move(looked, move)
+    assert isinstance(next_move(facts(noted, unready, at=NOW + 629, nodes=lost)), Hold)
+    assert outcome(next_move(facts(noted, unready, at=NOW + 630, nodes=lost))) == ("DeviceLost", False, "n0")
+
+
 def test_devices_that_come_back_within_the_grace_restart_nothing() -> None:
     looked = facts(running(), pods(), at=NOW, nodes=(a_node(0, overcommitted=2), a_node(1)))
     noted = after_move(looked, next_move(looked))

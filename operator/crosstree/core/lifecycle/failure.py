@@ -115,7 +115,7 @@ def _restart_advised(facts: JobFacts) -> Recover | None:
 
 def _device_fault(facts: JobFacts) -> Recover | None:
     # A restarted kubelet or device plugin shows no devices for some seconds, so a loss has to outlast the
-    # grace. PodsReady went False when it began: that stored time is the clock, and survives us.
+    # grace. PodsReady got this reason when it began: that stored time is the clock, and survives us.
     trouble = device_trouble(facts)
     if trouble is None:
         return None
