@@ -1,16 +1,19 @@
 """Which nodes failed gangs, how often and lately why: the ledger of an AICluster, kept in its status.
 
 It is made from what jobs remember of their restarts, and from itself: `advance` may be called any number of times
-with what it was called with before, in any order, by any process, and counts each failure once. That holds because
+with what it was called with before, by any process, and counts each failure once. That holds because
 a node's failures within `ONE_FAILURE` seconds are one failure, whatever the number of gangs and reports, and an
 entry says when its last one began: a report that is not later than that by `ONE_FAILURE` has been counted. Jobs may
-be deleted; what they reported stays until it is `KEPT` old, and what is older is never counted again.
+be deleted; what they reported stays until it is `KEPT` old, and what is older is never counted again. A report that
+comes late, after a later one of its node has been stored, is not counted.
+No time is later than now: an entry from a clock that ran ahead is dated now, else nothing of its node would count until
+then; a report from the future waits until its time has come.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crosstree.core.job import Job
 from crosstree.core.lifecycle.moves import HARDWARE
@@ -23,6 +26,9 @@ KEPT = 7 * 86_400.0
 
 ONE_FAILURE = 300.0
 """Seconds within which whatever breaks on a node is one failure: many gangs may have been on it."""
+
+AHEAD = 60.0
+"""Seconds by which a report may be in the future: clocks of two machines are never quite the same."""
 
 SUSPECT_WITHIN = 86_400.0
 """A node is suspect while its last two failures are both younger than this many seconds."""
@@ -78,16 +84,21 @@ def advance(
         reported: All that jobs remember, counted already or not.
         now: Seconds since the epoch.
     """
-    known = {entry.node: entry for entry in ledger if now - entry.at < KEPT}
+    latest = float(int(now))
+    known = {entry.node: _dated(entry, latest) for entry in ledger if now - entry.at < KEPT}
     for report in sorted(reported):
-        if now - report.at >= KEPT:
+        if now - report.at >= KEPT or report.at > now + AHEAD:
             continue
-        entry = known.get(report.node)
+        entry, at = known.get(report.node), min(report.at, latest)
         if entry is None:
-            known[report.node] = NodeFailures(report.node, 1, report.cause, report.at)
-        elif report.at - entry.at >= ONE_FAILURE:
-            known[report.node] = NodeFailures(report.node, entry.count + 1, report.cause, report.at, entry.at)
+            known[report.node] = NodeFailures(report.node, 1, report.cause, at)
+        elif at - entry.at >= ONE_FAILURE:
+            known[report.node] = NodeFailures(report.node, entry.count + 1, report.cause, at, entry.at)
     return tuple(sorted(known.values(), key=lambda entry: (-entry.at, entry.node))[:MOST])
+
+
+def _dated(entry: NodeFailures, latest: float) -> NodeFailures:
+    return replace(entry, at=latest) if entry.at > latest else entry
 
 
 def suspects(ledger: Iterable[NodeFailures], now: float) -> frozenset[str]:

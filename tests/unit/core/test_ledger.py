@@ -37,6 +37,28 @@ def test_two_failures_within_a_day_make_a_node_suspect_for_a_day() -> None:
     assert suspects(ledger, T0 + 24 * HOUR) == frozenset()
 
 
+def test_a_report_that_comes_after_a_later_one_is_not_counted() -> None:
+    assert advance((), [lost(T0), lost(T0 + 400)], T0 + 400)[0].count == 2
+    later = advance((), [lost(T0 + 400)], T0 + 400)
+    assert advance(later, [lost(T0), lost(T0 + 400)], T0 + 400) == later
+
+
+def test_a_clock_that_ran_ahead_stops_no_counting() -> None:
+    ahead = (NodeFailures("n1", 1, "NodeLost", T0 + 10 * HOUR),)
+    (dated,) = advance(ahead, [], T0)
+    assert dated.at == T0
+    (entry,) = advance((dated,), [lost(T0 + HOUR)], T0 + HOUR)
+    assert (entry.count, entry.at, entry.before) == (2, T0 + HOUR, T0)
+
+
+def test_a_report_from_the_future_waits_for_its_time() -> None:
+    assert advance((), [lost(T0 + HOUR)], T0) == ()
+    soon = advance((), [lost(T0 + 30)], T0)
+    assert soon == (NodeFailures("n1", 1, "NodeLost", T0),)
+    for later in (T0 + 29.5, T0 + 30, T0 + HOUR):
+        assert advance(soon, [lost(T0 + 30)], later) == soon
+
+
 def test_what_a_deleted_job_reported_stays_and_expires_after_a_week() -> None:
     ledger = advance((), [lost(T0)], T0)
     assert advance(ledger, [], T0 + KEPT - 1) == ledger
