@@ -40,6 +40,11 @@ RESTARTING = [
     Write("second-placement", "PATCH", STATUS, '"attempt":2.*"placement":{|"placement":{.*"attempt":2'),
     Write("second-attempts-pod", "POST", PODS, nth=WORKERS + 2),
 ]
+ALONE = [
+    Write("worker-recorded", "PATCH", STATUS, '"rung":"Worker"'),
+    Write("workers-deletion", "DELETE", f"{PODS}/[^/]+"),
+    Write("worker-anew", "POST", PODS, nth=WORKERS + 1),
+]
 MOMENTS = [pytest.param(moment, id=moment.value) for moment in Moment]
 
 
@@ -96,6 +101,20 @@ class Crew:
             return status.get("phase", ""), status.get("attempt", 0)
 
         eventually(look, until=lambda seen: seen == (phase, attempt), within=90, what=f"job was {phase}")
+
+    def until_ready(self) -> None:
+        """Wait until every worker is ready, and the job says so."""
+
+        def look() -> bool:
+            self.take_over()
+            ready = [
+                one["type"] == "Ready" and one["status"] == "True"
+                for pod in self.world.pods()
+                for one in pod["status"].get("conditions", ())
+            ]
+            return sum(ready) == WORKERS and self.world.condition("PodsReady")["status"] == "True"
+
+        eventually(look, within=90, what="all workers were ready")
 
     def until_served(self) -> None:
         """Wait until the job has its Service."""
@@ -159,6 +178,34 @@ def test_a_gang_restarts_once_although_the_operator_is_killed_at(
         crew.until_phase("Succeeded", attempt=2)
         eventually(crew.was_killed, within=30, what=f"{write.name} came by; seen: {crew.killer.seen}")
         nothing_lost(world, attempts=2)
+        status = world.status()
+        assert (status["restartsCharged"], len(status["restarts"])) == (1, 1)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("write", ALONE, ids=lambda write: write.name)
+def test_a_worker_alone_is_charged_and_made_again_once_although_the_operator_is_killed_at(
+    world: Operated, tmp_path: Path, write: Write, moment: Moment
+) -> None:
+    with Crew(world, write, moment, tmp_path) as crew:
+        world.kubectl.apply(a_cluster())
+        alone = {"framework": {"name": "custom"}, "restart": {"scope": "Worker"}}
+        world.apply(a_job(workers=WORKERS, **alone))
+        crew.until_phase("Running", attempt=1)
+        world.fail(1, exit_code=5)
+        eventually(crew.was_killed, within=60, what=f"{write.name} came by; seen: {crew.killer.seen}")
+        made = eventually(
+            lambda: world.record.attempts("train", world.namespace)[1],
+            until=lambda indices: len(indices) > WORKERS,
+            within=60,
+            what="the worker came anew",
+        )
+        assert sorted(made) == [0, 1, 1, 2, 3]
+        crew.until_ready()
+        world.finish()
+        crew.until_phase("Succeeded", attempt=1)
+        assert sorted(world.record.attempts("train", world.namespace)[1]) == [0, 1, 1, 2, 3]
+        assert world.record.violations("train", world.namespace, remade=True) == []
         status = world.status()
         assert (status["restartsCharged"], len(status["restarts"])) == (1, 1)
 

@@ -281,6 +281,28 @@ def test_a_program_that_fails_starts_again_on_the_very_same_nodes(world: Operate
     assert (status["recovery"]["rung"], status["restartsCharged"]) == ("SameNodes", 1)
 
 
+def test_a_worker_that_fails_comes_back_alone_and_the_others_stay(world: Operated) -> None:
+    world.apply(a_job(workers=3, framework={"name": "custom"}, restart={"scope": "Worker"}))
+    world.runs()
+    nodes, before = world.nodes_of(), uids(world)
+    world.fail(1, exit_code=5)
+    world.wait(lambda seen: seen.get("restartsCharged") == 1)
+    eventually(lambda: uids(world)[1] not in ("", before[1]), within=SOON, what="worker 1 came anew")
+    eventually(lambda: world.condition("PodsReady")["status"] == "True", within=SOON, what="all were ready")
+    status = world.runs()
+    assert (uids(world)[0], uids(world)[2], world.nodes_of()) == (before[0], before[2], nodes)
+    assert world.record.violations("train", world.namespace, remade=True) == []
+    told = status["recovery"]
+    assert (told["rung"], told["cause"], told["node"]) == ("Worker", "WorkerFailed", nodes[1])
+    assert [(one["reason"], one["charged"]) for one in status["restarts"]] == [("WorkerFailed", True)]
+
+
+def uids(world: Operated) -> list[str]:
+    """List the uids of a gang of three by worker; empty where there is no pod."""
+    found = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in world.pods()}
+    return [found.get(f"train-worker-{index}", "") for index in range(3)]
+
+
 def test_nobody_slips_into_the_nodes_of_a_gang_that_recovers(world: Operated) -> None:
     world.apply(a_job("first", workers=NODES))
     world.runs("first")
