@@ -1,13 +1,13 @@
 """Which nodes failed gangs, how often and lately why: the ledger of an AICluster, kept in its status.
 
 It is made from what jobs remember of their restarts, and from itself: `advance` may be called any number of times
-with what it was called with before, by any process, and counts each failure once. That holds because
-a node's failures within `ONE_FAILURE` seconds are one failure, whatever the number of gangs and reports, and an
-entry says when its last one began: a report that is not later than that by `ONE_FAILURE` has been counted. Jobs may
-be deleted; what they reported stays until it is `KEPT` old, and what is older is never counted again. A report that
-comes late, after a later one of its node has been stored, is not counted.
-No time is later than now: an entry from a clock that ran ahead is dated now, else nothing of its node would count until
-then; a report from the future waits until its time has come.
+with what it was called with before, by any process, and counts each failure once. That holds because a node's
+failures within `ONE_FAILURE` seconds are one failure, whatever the number of gangs and reports, and an entry says
+when its last one began: a report that is not later than that by `ONE_FAILURE` has been counted. Jobs may be deleted;
+what they reported stays until it is `KEPT` old, and what is older is never counted again. A report that comes late,
+after a later one of its node has been stored, is not counted. No time is later than now: an entry from a clock that
+ran ahead is dated now, else nothing of its node would count until then; a report from the future waits until its time
+has come.
 """
 
 from __future__ import annotations
