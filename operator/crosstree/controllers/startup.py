@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import kopf
@@ -48,6 +49,29 @@ class NoEssence(kopf.DiffBaseStorage):
 
     def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
         """Nothing is stored."""
+
+
+class NotOfKopf(Collection[asyncio.Task[Any]]):
+    """Every task of this process but those that run code of kopf.
+
+    kopf takes any task begun after it for one of its own, and ends them all together with itself: the workers, a
+    launch half-way, the renewal of the lease.
+    """
+
+    _CODE = str(Path(kopf.__file__).parent)
+
+    def __contains__(self, task: object) -> bool:
+        """Tell by the file of the task's coroutine."""
+        code = getattr(task.get_coro(), "cr_code", None) if isinstance(task, asyncio.Task) else None
+        return code is None or not code.co_filename.startswith(self._CODE)
+
+    def __iter__(self) -> Iterator[asyncio.Task[Any]]:
+        """Go through them."""
+        return (task for task in asyncio.all_tasks() if task in self)
+
+    def __len__(self) -> int:
+        """Count them."""
+        return sum(1 for _ in self)
 
 
 Login = Callable[[], Awaitable[kopf.AiohttpSession]]
@@ -110,16 +134,15 @@ async def listen(intake: Intake, login: Login, *, stop: asyncio.Event, started: 
 async def _listen(intake: Intake, login: Login, stop: asyncio.Event, started: Callable[[], None]) -> None:
     """Hear of our kinds until `stop` is set or kopf gives up."""
     ready = asyncio.Event()
-    operator = asyncio.create_task(
-        kopf.operator(
-            registry=registry(intake, login),
-            settings=settings(),
-            standalone=True,
-            clusterwide=True,
-            ready_flag=ready,
-            stop_flag=stop,
-        )
+    tasks = await kopf.spawn_tasks(
+        registry=registry(intake, login),
+        settings=settings(),
+        standalone=True,
+        clusterwide=True,
+        ready_flag=ready,
+        stop_flag=stop,
     )
+    operator = asyncio.create_task(kopf.run_tasks(tasks, ignored=NotOfKopf()))
     waiting = asyncio.create_task(ready.wait())
     try:
         await asyncio.wait([operator, waiting], return_when=asyncio.FIRST_COMPLETED)

@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import kopf
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 import crosstree.controllers
 from crosstree.controllers import startup
@@ -81,13 +84,16 @@ def test_handlers_are_thin():
 async def test_kopf_is_begun_anew_when_it_gives_up(monkeypatch):
     stop, begun = asyncio.Event(), []
 
-    async def operator(*, stop_flag: asyncio.Event, **_: Any) -> None:
+    async def spawn_tasks(**_: Any) -> None:
         begun.append("kopf")
         if len(begun) < 3:
             raise RuntimeError("Error in the watch-stream: code 500")
-        stop_flag.set()
 
-    monkeypatch.setattr(kopf, "operator", operator)
+    async def run_tasks(*_: Any, **__: Any) -> None:
+        stop.set()
+
+    monkeypatch.setattr(kopf, "spawn_tasks", spawn_tasks)
+    monkeypatch.setattr(kopf, "run_tasks", run_tasks)
     monkeypatch.setattr(startup, "FIRST_PAUSE", 0.001)
     await startup.listen(Heard(), nobody, stop=stop, started=lambda: None)
     assert len(begun) == 3
@@ -96,11 +102,35 @@ async def test_kopf_is_begun_anew_when_it_gives_up(monkeypatch):
 async def test_a_pause_before_kopf_is_begun_anew_ends_with_the_operator(monkeypatch):
     stop = asyncio.Event()
 
-    async def operator(**_: Any) -> None:
+    async def spawn_tasks(**_: Any) -> None:
         asyncio.get_running_loop().call_soon(stop.set)
         raise RuntimeError("Error in the watch-stream: code 500")
 
-    monkeypatch.setattr(kopf, "operator", operator)
+    monkeypatch.setattr(kopf, "spawn_tasks", spawn_tasks)
     monkeypatch.setattr(startup, "FIRST_PAUSE", 3600.0)
     async with asyncio.timeout(10):
         await startup.listen(Heard(), nobody, stop=stop, started=lambda: None)
+
+
+async def test_kopf_takes_nothing_of_ours_along_when_it_gives_up(monkeypatch):
+    stop, ours = asyncio.Event(), []
+
+    async def garbage(_: web.Request) -> web.Response:
+        return web.Response(text="<html>Please log in</html>", content_type="application/json")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", garbage)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+
+        async def login() -> kopf.AiohttpSession:
+            ours.append(asyncio.create_task(stop.wait()))  # begun later than kopf, as the workers are
+            if len(ours) == 3:
+                stop.set()
+            return kopf.AiohttpSession(server=str(server.make_url("/")), aiohttp_session=session)
+
+        monkeypatch.setattr(startup, "FIRST_PAUSE", 0.001)
+        before = asyncio.all_tasks()
+        async with asyncio.timeout(10):
+            await startup.listen(Heard(), login, stop=stop, started=lambda: None)
+        assert await asyncio.gather(*ours) == [True] * 3
+        assert not [task for task in asyncio.all_tasks() - before if task not in startup.NotOfKopf()]
