@@ -50,6 +50,7 @@ class Judge:
     _jobs: dict[str, Job] = field(default_factory=dict)
     _nodes: dict[str, list[tuple[float, Node | None]]] = field(default_factory=lambda: defaultdict(list))
     _made: set[tuple[str, int, int]] = field(default_factory=set)
+    _ended_well: set[tuple[str, int, int]] = field(default_factory=set)
     _stretches: dict[tuple[str, str], Stretch] = field(default_factory=dict)
     _faults: list[tuple[float, float]] = field(default_factory=list)
 
@@ -87,6 +88,8 @@ class Judge:
             if before is None and pod.owner:
                 self._made_pod(pod, seen)
             self._pods[pod.uid] = pod
+            if pod.owner and pod.phase == "Succeeded":
+                self._ended_well.add((pod.owner, pod.attempt, pod.index))
             if pod.owner and pod.node and (before is None or not before.node):
                 self._bound_pod(pod, seen)
         if pod.owner:
@@ -96,9 +99,13 @@ class Judge:
         where = f"v{seen.version}: pod {pod.key} of attempt {pod.attempt}"
         job = self._jobs.get(pod.owner)
         worker = (pod.owner, pod.attempt, pod.index)
-        if worker in self._made and pod.owner not in self.excused:
+        alone = job is not None and job.alone
+        if worker in self._made and not alone and pod.owner not in self.excused:
             self._say(f"{where} was made although worker {pod.index} of this attempt was made before")
         self._made.add(worker)
+        twins = [one for one in self._pods.values() if (one.owner, one.index) == (pod.owner, pod.index)]
+        if twins:
+            self._say(f"{where} was made beside another pod of worker {pod.index}")
         others = {
             one.attempt
             for one in self._pods.values()
@@ -194,13 +201,12 @@ class Judge:
                     for one in self._pods.values()
                     if one.owner == other.uid and one.alive and (one.node or one.pinned) == node
                 }
-                due = {index for index, place in enumerate(other.places) if place == node}
-                done = {
-                    one.index
-                    for one in self._pods.values()
-                    if one.owner == other.uid and one.attempt == other.attempt and not one.alive
+                due = {
+                    index
+                    for index, place in enumerate(other.places)
+                    if place == node and (other.uid, other.attempt, index) not in self._ended_well
                 }
-                used += other.devices * len(held | (due - done))
+                used += other.devices * len(held | due)
             there = max(
                 (
                     dict(one.offers).get(job.resource, 0)

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -69,8 +70,9 @@ class Fork:
             os.kill(self.pid, number)
 
     def shoot(self) -> None:
-        """End it at once, from any thread; `alive` learns of it later."""
-        os.kill(self.pid, signal.SIGKILL)
+        """End it at once, from any thread, if it has not ended before; `alive` learns of it later."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
 
     def kill(self) -> None:
         """End it at once, as a lost machine would, and wait until it is gone."""

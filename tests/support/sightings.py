@@ -50,7 +50,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Job:
-    """A TrainingJob. `places` is the node of each index, empty while nothing is placed."""
+    """A TrainingJob. `places` is the node of each index, empty while nothing is placed.
+
+    `alone` says that one worker may be made again in the attempt of the others.
+    """
 
     uid: str
     key: str
@@ -67,6 +70,7 @@ class Job:
     phase: str
     waiting: str
     conditions: tuple[tuple[str, str], ...]
+    alone: bool = False
 
     @property
     def over(self) -> bool:
@@ -159,6 +163,7 @@ def job(raw: Json) -> Job:
         phase=status.get("phase", ""),
         waiting=_map(status.get("waiting")).get("reason", ""),
         conditions=tuple(sorted((one["type"], one["status"]) for one in status.get("conditions") or ())),
+        alone=_map(spec.get("restart")).get("scope") == "Worker",
     )
 
 

@@ -110,6 +110,22 @@ def test_more_devices_in_use_than_there_are():
     assert any("with pod ns/train-worker-0 16 are in use" in one for one in judged(foreign, *GANG))
 
 
+def test_a_worker_may_be_made_again_in_its_attempt_only_where_the_job_says_so_and_when_the_first_is_gone():
+    alone = (replace(JOB, alone=True), replace(PLACED, alone=True), *GANG[2:])
+    assert judged(*alone, (a_pod(1, "b"),), a_pod(1, "b", uid="again")) == []
+    assert "beside another pod of worker 1" in judged(*alone, a_pod(1, "b", uid="again"))[0]
+    assert "was made before" in judged(*GANG, (a_pod(1, "b"),), a_pod(1, "b", uid="again"))[0]
+
+
+def test_the_place_of_a_worker_that_ended_well_may_be_given_on_and_that_of_one_that_failed_may_not():
+    other = replace(JOB, uid="k", key="ns/other", workers=1)
+    taken = replace(other, attempt=1, resource=GPU, places=("b",))
+    ended = (*GANG, a_pod(1, "b", phase="Succeeded"), (a_pod(1, "b", phase="Succeeded"),))
+    failed = (*GANG, a_pod(1, "b", phase="Failed"), (a_pod(1, "b", phase="Failed"),))
+    assert judged(*ended, other, taken) == []
+    assert any("16 are promised" in one for one in judged(*failed, other, taken))
+
+
 def test_a_gang_that_stays_partly_alive():
     history = (*GANG, (a_pod(1, "b"),))
     assert judged(*history, wait=PARTIAL / 2) == []
