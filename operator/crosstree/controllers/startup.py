@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,12 @@ LONGEST_PAUSE = 30.0
 
 HEALTHY = 5.0
 """Seconds kopf must have lasted for the next failure to count as the first again."""
+
+
+EXIT = 2.0
+"""Seconds in which what kopf began has to end once kopf has."""
+
+_KOPF = str(Path(kopf.__file__).parent)
 
 
 class Patience:
@@ -49,29 +55,6 @@ class NoEssence(kopf.DiffBaseStorage):
 
     def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
         """Nothing is stored."""
-
-
-class NotOfKopf(Collection[asyncio.Task[Any]]):
-    """Every task of this process but those that run code of kopf.
-
-    kopf takes any task begun after it for one of its own, and ends them all together with itself: the workers, a
-    launch half-way, the renewal of the lease.
-    """
-
-    _CODE = str(Path(kopf.__file__).parent)
-
-    def __contains__(self, task: object) -> bool:
-        """Tell by the file of the task's coroutine."""
-        code = getattr(task.get_coro(), "cr_code", None) if isinstance(task, asyncio.Task) else None
-        return code is None or not code.co_filename.startswith(self._CODE)
-
-    def __iter__(self) -> Iterator[asyncio.Task[Any]]:
-        """Go through them."""
-        return (task for task in asyncio.all_tasks() if task in self)
-
-    def __len__(self) -> int:
-        """Count them."""
-        return sum(1 for _ in self)
 
 
 Login = Callable[[], Awaitable[kopf.AiohttpSession]]
@@ -134,7 +117,7 @@ async def listen(intake: Intake, login: Login, *, stop: asyncio.Event, started: 
 async def _listen(intake: Intake, login: Login, stop: asyncio.Event, started: Callable[[], None]) -> None:
     """Hear of our kinds until `stop` is set or kopf gives up."""
     ready = asyncio.Event()
-    tasks = await kopf.spawn_tasks(
+    roots = await kopf.spawn_tasks(
         registry=registry(intake, login),
         settings=settings(),
         standalone=True,
@@ -142,13 +125,37 @@ async def _listen(intake: Intake, login: Login, stop: asyncio.Event, started: Ca
         ready_flag=ready,
         stop_flag=stop,
     )
-    operator = asyncio.create_task(kopf.run_tasks(tasks, ignored=NotOfKopf()))
     waiting = asyncio.create_task(ready.wait())
     try:
-        await asyncio.wait([operator, waiting], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([*roots, waiting], return_when=asyncio.FIRST_COMPLETED)
         if ready.is_set():
             started()
-        await operator
+        done, _ = await asyncio.wait(roots, return_when=asyncio.FIRST_COMPLETED)
     finally:
         waiting.cancel()
-        operator.cancel()
+        await _end()
+    for error in [task.exception() for task in done if not task.cancelled()]:
+        if error is not None:
+            raise error
+
+
+async def _end() -> None:
+    """End all that kopf began, and nothing else.
+
+    kopf's own way takes every task begun after it for one of its own: the workers, a launch half-way, the renewal
+    of the lease. And it waits for watches that don't hear of the end, without a bound.
+    """
+    until = monotonic() + EXIT
+    while monotonic() < until and (left := [task for task in asyncio.all_tasks() if _of_kopf(task)]):
+        for task in left:
+            task.cancel()
+        ended, _ = await asyncio.wait(left, timeout=EXIT / 10)
+        for task in ended:
+            if not task.cancelled():
+                task.exception()  # told by kopf, or of no interest any more
+
+
+def _of_kopf(task: asyncio.Task[Any]) -> bool:
+    """Tell by the file of its coroutine whether a task runs code of kopf."""
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code is not None and code.co_filename.startswith(_KOPF)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -84,16 +85,16 @@ def test_handlers_are_thin():
 async def test_kopf_is_begun_anew_when_it_gives_up(monkeypatch):
     stop, begun = asyncio.Event(), []
 
-    async def spawn_tasks(**_: Any) -> None:
-        begun.append("kopf")
+    async def watch() -> None:
         if len(begun) < 3:
             raise RuntimeError("Error in the watch-stream: code 500")
-
-    async def run_tasks(*_: Any, **__: Any) -> None:
         stop.set()
 
+    async def spawn_tasks(**_: Any) -> list[asyncio.Task[None]]:
+        begun.append("kopf")
+        return [asyncio.create_task(watch())]
+
     monkeypatch.setattr(kopf, "spawn_tasks", spawn_tasks)
-    monkeypatch.setattr(kopf, "run_tasks", run_tasks)
     monkeypatch.setattr(startup, "FIRST_PAUSE", 0.001)
     await startup.listen(Heard(), nobody, stop=stop, started=lambda: None)
     assert len(begun) == 3
@@ -130,7 +131,9 @@ async def test_kopf_takes_nothing_of_ours_along_when_it_gives_up(monkeypatch):
 
         monkeypatch.setattr(startup, "FIRST_PAUSE", 0.001)
         before = asyncio.all_tasks()
+        began = time.monotonic()
         async with asyncio.timeout(10):
             await startup.listen(Heard(), login, stop=stop, started=lambda: None)
+        assert time.monotonic() - began < 3 * startup.EXIT
         assert await asyncio.gather(*ours) == [True] * 3
-        assert not [task for task in asyncio.all_tasks() - before if task not in startup.NotOfKopf()]
+        assert asyncio.all_tasks() == before, "nothing of kopf is left"
