@@ -2,7 +2,8 @@
 
 Raw objects are translated once, when they come. One that can't be understood is kept apart with its error, so that
 it can be told and nobody else notices. An object that is older than what is known is ignored: a write of ours is
-remembered at once, and the event of the state before it may still be on its way.
+remembered at once, and the event of the state before it may still be on its way. One that was deleted stays so:
+a watch that begins at an older place tells of its life once more.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from crosstree.core.cluster import Cluster, PoolObject, Queue
 from crosstree.core.job import Job
 
 Domain = Cluster | PoolObject | Queue | Job
+
+GRAVES = 4096
+"""Deleted objects that are remembered, some hundred bytes each: far more than a watch can tell of again."""
 
 _Identity = tuple[str, str]
 """uid and resource version; empty where unknown."""
@@ -64,6 +68,7 @@ class ObjectStore:
         self.broken_raw: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._translate = translate
         self._changed = changed
+        self._gone: dict[str, None] = {}
         self._tables: dict[Kind, dict[str, Any]] = {
             Kind.CLUSTER: self.clusters,
             Kind.POOL: self.pools,
@@ -76,7 +81,7 @@ class ObjectStore:
         which, key = Kind(kind), key_of(raw)
         table = self._tables[which]
         before: Domain | None = table.get(key)
-        if not _newer(raw, self._identity(which, key)):
+        if _meta(raw)[0] in self._gone or not _newer(raw, self._identity(which, key)):
             return
         try:
             after = self._read(which, raw)
@@ -100,6 +105,7 @@ class ObjectStore:
         """Forget an object that is gone, unless one of the same name has been made since."""
         which, key = Kind(kind), key_of(raw)
         known, gone = self._identity(which, key)[0], _meta(raw)[0]
+        self._bury(gone)
         if known and gone and known != gone:
             return
         self.forget(which, key)
@@ -107,6 +113,7 @@ class ObjectStore:
     def forget(self, kind: str, key: str) -> None:
         """Drop whatever is known under a key."""
         which = Kind(kind)
+        self._bury(self._identity(which, key)[0])
         before: Domain | None = self._tables[which].pop(key, None)
         broken = self.broken.pop((which, key), None)
         self.broken_raw.pop((which, key), None)
@@ -118,6 +125,13 @@ class ObjectStore:
         which = Kind(kind)
         found = {key: str(one.uid) for key, one in self._tables[which].items()}
         return found | {key: _meta(raw)[0] for (of, key), raw in self.broken_raw.items() if of == which}
+
+    def _bury(self, uid: str) -> None:
+        """Remember that an object is gone; no other will ever have its uid."""
+        if uid:
+            self._gone[uid] = None
+        if len(self._gone) > GRAVES:
+            del self._gone[next(iter(self._gone))]
 
     def _identity(self, kind: Kind, key: str) -> _Identity:
         broken = self.broken_raw.get((kind, key))

@@ -38,3 +38,13 @@ def test_a_late_answer_leaves_the_next_object_of_that_name_alone(store: ObjectSt
     store.put("JobQueue", a_queue(5, uid="u2"))
     store.update("JobQueue", a_queue(9))
     assert store.queues["team-a"].uid == "u2"
+
+
+def test_what_is_gone_stays_so_although_a_watch_tells_of_its_life_once_more(store: ObjectStore) -> None:
+    store.put("JobQueue", a_queue(1))
+    store.drop("JobQueue", a_queue(3))
+    store.put("JobQueue", a_queue(2))
+    assert store.queues == {}
+    store.put("JobQueue", a_queue(4, uid="u2"))  # the next one of that name
+    store.put("JobQueue", a_queue(2))
+    assert store.queues["team-a"].uid == "u2"
