@@ -22,6 +22,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+FORBIDDEN = 403
+"""Status for want of rights or quota: both come back without a word."""
+
 
 class CrosstreeError(Exception):
     """Root of the tree."""

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 from crosstree.base.clock import Clock
-from crosstree.base.errors import ApiError, Conflict, Throttled
+from crosstree.base.errors import FORBIDDEN, ApiError, Conflict, Throttled
 from crosstree.engine.work import Again, Done, Outcome, WorkQueue
 
 K = TypeVar("K", bound=Hashable)
@@ -23,8 +23,6 @@ LAST_RETRY = 30.0
 
 SLOW_RETRY = 60.0
 """Seconds before a look at an object that failed for a reason that waiting does not cure."""
-
-_FORBIDDEN = 403
 
 
 class Waker:
@@ -154,7 +152,7 @@ def retry_delay(error: Exception, count: int) -> float:
             return 0.0 if count <= 1 else growing
         case Throttled():
             return max(error.retry_after, growing)
-        case ApiError() if error.retryable or error.status == _FORBIDDEN:
+        case ApiError() if error.retryable or error.status == FORBIDDEN:
             # Rights and quotas come back without a word: an upgrade of the chart takes them away for a moment.
             return growing
         case _:

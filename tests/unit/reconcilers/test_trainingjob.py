@@ -79,6 +79,20 @@ async def test_a_lost_answer_keeps_the_placement_reserved() -> None:
     assert world._given is not None
 
 
+@pytest.mark.parametrize(("status", "kept"), [(403, True), (422, False)])
+async def test_a_placement_refused_for_want_of_rights_stays_reserved_until_they_are_back(
+    status: int, kept: bool
+) -> None:
+    class Refusing(VirtualJobs):
+        async def patch_status(self, *args: Any, **more: Any) -> Any:
+            raise Refused("no", status=status)
+
+    world = Refusing(a_job(created=T0 - 5))
+    with pytest.raises(Refused):
+        await TrainingJobReconciler(world, world).reconcile(KEY, T0)
+    assert (world._given is not None) is kept
+
+
 async def test_direct_binding_names_the_node_in_the_pod() -> None:
     world = a_world()
     world.store.clusters["east"] = replace(world.store.clusters["east"], binding=Binding.DIRECT)

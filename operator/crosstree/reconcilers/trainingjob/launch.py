@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 
-from crosstree.base.errors import AlreadyExists, ApiError, NotFound, Refused, SpecError
+from crosstree.base.errors import FORBIDDEN, AlreadyExists, ApiError, NotFound, Refused, SpecError
 from crosstree.base.names import pod_name
 from crosstree.core.admission import cluster_of
 from crosstree.core.cluster import Binding, Cluster
@@ -45,13 +45,15 @@ class Launcher:
             Conflict: the job was changed since it was read, maybe by a write of ours whose answer was lost. The
                 accelerators stay reserved until the job is seen again: the next look says whether it has the
                 place, still wants it, or gives it back.
-            ApiError: the API server did not take it. Where it may have done so all the same, likewise.
+            ApiError: the API server did not take it. Where it may have done so all the same, likewise, and where
+                it refused for want of rights, which come back: deciding anew would not bring them sooner.
         """
         key, uid = facts.job.key, facts.job.uid
         try:
             placed = await self._recorder.write(facts, move)
-        except (NotFound, Refused):
-            self._live.give_back(key, uid)
+        except (NotFound, Refused) as error:
+            if error.status != FORBIDDEN:
+                self._live.give_back(key, uid)
             raise
         self._live.carried_out(key, uid)
         return placed
