@@ -50,6 +50,8 @@ class Judge:
     _jobs: dict[str, Job] = field(default_factory=dict)
     _nodes: dict[str, list[tuple[float, Node | None]]] = field(default_factory=lambda: defaultdict(list))
     _made: set[tuple[str, int, int]] = field(default_factory=set)
+    _hidden: set[str] = field(default_factory=set)
+    """Pods whose labels or owner somebody took away: they are nobody's now, though they take room."""
     _ended_well: set[tuple[str, int, int]] = field(default_factory=set)
     _stretches: dict[tuple[str, str], Stretch] = field(default_factory=dict)
     _faults: list[tuple[float, float]] = field(default_factory=list)
@@ -78,6 +80,8 @@ class Judge:
 
     def _see_pod(self, pod: Pod, seen: Sighting) -> None:
         before = self._pods.get(pod.uid)
+        if before is not None and before.owner and not pod.owner:
+            self._hidden.add(pod.uid)
         if before is not None:  # labels and owners taken away by hand do not change what it was made for
             pod = Pod(
                 **{**vars(pod), "owner": before.owner, "attempt": before.attempt, "index": before.index}
@@ -103,14 +107,10 @@ class Judge:
         if worker in self._made and not alone and pod.owner not in self.excused:
             self._say(f"{where} was made although worker {pod.index} of this attempt was made before")
         self._made.add(worker)
-        twins = [one for one in self._pods.values() if (one.owner, one.index) == (pod.owner, pod.index)]
-        if twins:
+        mates = [one for one in self._pods.values() if one.owner == pod.owner and one.uid not in self._hidden]
+        if any(one.index == pod.index for one in mates):
             self._say(f"{where} was made beside another pod of worker {pod.index}")
-        others = {
-            one.attempt
-            for one in self._pods.values()
-            if one.owner == pod.owner and one.attempt != pod.attempt
-        }
+        others = {one.attempt for one in mates} - {pod.attempt}
         if others:
             self._say(f"{where} was made beside pods of attempts {sorted(others)}")
         if job is None:

@@ -117,6 +117,13 @@ def test_a_worker_may_be_made_again_in_its_attempt_only_where_the_job_says_so_an
     assert "was made before" in judged(*GANG, (a_pod(1, "b"),), a_pod(1, "b", uid="again"))[0]
 
 
+def test_a_pod_hidden_from_its_job_is_no_mate_of_the_next_attempt():
+    hidden = replace(a_pod(1, "b"), owner="", attempt=0, index=0)
+    again = replace(PLACED, attempt=2, places=("a", "c"))
+    nodes = (a_node("a"), a_node("b"), a_node("c"))
+    assert judged(*GANG, hidden, (a_pod(0, "a"),), again, a_pod(0, "a", attempt=2), nodes=nodes) == []
+
+
 def test_the_place_of_a_worker_that_ended_well_may_be_given_on_and_that_of_one_that_failed_may_not():
     other = replace(JOB, uid="k", key="ns/other", workers=1)
     taken = replace(other, attempt=1, resource=GPU, places=("b",))
