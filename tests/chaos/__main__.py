@@ -30,6 +30,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--minutes", type=float, default=10.0, help="of a campaign")
     parser.add_argument("--at-once", type=int, default=3, help="most kinds of faults at a time")
+    parser.add_argument("--together", action="store_true", help="several kinds at a time from the start on")
     parser.add_argument("--kinds", default="", help="only kinds whose name contains this")
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--gangs", type=int, default=300)
@@ -52,7 +53,7 @@ def _campaign(asked: argparse.Namespace, folder: Path) -> bool:
     with staged(folder, asked.seed) as stage:
         stage.stand()
         while time.monotonic() < until:
-            alone = len(rounds) < len(kinds)
+            alone = len(rounds) < len(kinds) and not asked.together
             together = [kinds[len(rounds)]] if alone else _some(chance, kinds, asked.at_once)
             rounds.append(play(stage, together, seconds=None if alone else chance.uniform(0.5, 6.0)))
             _tell(rounds[-1])

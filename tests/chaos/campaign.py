@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from tests.chaos import api_kinds, cluster_kinds, object_kinds, operator_kinds
 from tests.chaos.kinds import Kind
-from tests.chaos.stage import STANDING, Stage
+from tests.chaos.stage import STANDING, Json, Stage
 
 MODULES = (api_kinds, cluster_kinds, object_kinds, operator_kinds)
 GANGS = 3
@@ -54,7 +54,7 @@ def play(stage: Stage, kinds: Sequence[Kind], *, seconds: float | None = None, g
     before = _attempts(stage)
     coming = [stage.a_gang(prefix) for _ in range(gangs)]
     # While the API server is away nobody can submit: that must not keep the fault from ending.
-    user = threading.Thread(target=lambda: [stage.create(job) for job in coming[1:]], daemon=True)
+    user = threading.Thread(target=_submit, args=(stage, coming[1:]), daemon=True)
     try:
         with stage.observer.fault():
             with ExitStack() as stack:
@@ -97,6 +97,11 @@ def finale(stage: Stage) -> Round:
         f"the idle operator wrote {what} {count} times" for what, count in stage.idle_writes(5.0).items()
     ]
     return last
+
+
+def _submit(stage: Stage, jobs: Sequence[Json]) -> None:
+    for job in jobs:
+        stage.create(job)
 
 
 def _attempts(stage: Stage) -> list[int]:

@@ -119,7 +119,7 @@ def kill_many(stage: Stage, kills: int, gangs: int, tell: Callable[[Toll], None]
     """Kill operators while gangs come and go; then let the last operator finish the work."""
     toll = Toll()
     began = time.monotonic()
-    churn = Gangs(stage, gangs, stretch=max(1, kills // 50))  # there are gangs until the last kill
+    churn = Gangs(stage, gangs, stretch=max(1, kills // 100))  # there are gangs until the last kill
     churn.start()
     try:
         with stage.observer.fault():

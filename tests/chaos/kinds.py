@@ -32,6 +32,20 @@ class Kind:
     exits: bool = False
 
 
+_BRIEF = {
+    "api": "401 403 403-watch 409 410-at-start 410-in-list 410-in-watch 429 504-done all-answers-lost answers-garbage "
+    "answers-truncated no-answer reset watch-cut watch-fails watch-loses watch-replays watch-stalls watch-truncates",
+    "control-plane": "etcd frozen kube-apiserver kwok",
+    "job": "deleted-at-start placement-removed recreated status-emptied suspended",
+    "node": "condition cordoned deleted devices-lost fabric-relabelled flapping unreachable",
+    "object": "cluster-recreated pool-deleted service-deleted",
+    "operator": "clock-day-ahead clock-hour-behind crash-loop disk-full frozen",
+    "pod": "all-deleted deleted fails fails-alone foreign-grab labels-removed",
+}
+BRIEF = frozenset(f"{group}/{name}" for group, names in _BRIEF.items() for name in names.split())
+"""Kinds that every `make test` plays: of each group those that go different ways through the operator, two or three
+seconds each. `make chaos` plays all of them."""
+
 KINDS: dict[str, Kind] = {}
 """Every kind, by name; filled by `campaign`, which imports the modules that know them."""
 

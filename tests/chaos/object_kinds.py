@@ -59,6 +59,26 @@ def fails(stage: Stage) -> Iterator[None]:
     yield
 
 
+@kind("pod/fails-alone", "A worker that may come back alone ends badly, and the operator is killed.")
+def fails_alone(stage: Stage) -> Iterator[None]:
+    stage.create(a_job("elastic", workers=3, framework={"name": "custom"}, restart={"scope": "Worker"}))
+    eventually(lambda: stage.status("elastic").get("phase") == "Running", within=PATIENCE)
+    before = {pod["metadata"]["uid"] for pod in stage.pods("elastic")}
+    faults.fail_pod(stage.api, "chaos", "elastic-worker-1", exit_code=1)
+    stage.hold(stage.chance.uniform(0.0, 0.3))
+    stage.replace_operator()
+    yield
+    eventually(
+        lambda: [pod for pod in stage.pods("elastic") if pod["status"].get("phase") == "Running"],
+        until=lambda pods: len(pods) == 3 and len(before & {pod["metadata"]["uid"] for pod in pods}) == 2,
+        within=PATIENCE,
+        what="the worker ran again, and the others went on",
+    )
+    status = stage.status("elastic")
+    assert (status["attempt"], len(status["restarts"])) == (1, 1), status
+    stage.api.delete(f"{JOBS}/elastic")
+
+
 @kind(
     "pod/fails-at-start", "Every worker of one gang ends badly at once, before the gang is whole.", harms=True
 )

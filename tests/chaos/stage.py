@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,7 @@ class Stage:
 
     def create(self, job: Json) -> None:
         """Create a TrainingJob, however long the API server takes to come back."""
-        job["spec"]["restart"] = {"maxRestarts": 50}
+        job["spec"].setdefault("restart", {})["maxRestarts"] = 50
 
         def sent() -> bool:
             try:
@@ -250,7 +251,7 @@ def staged(folder: Path, seed: int, *, nodes: int = 48) -> Iterator[Stage]:
         kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
         kubectl("wait", "--for=condition=Established", "-f", str(ROOT / "crds"), "--timeout=30s")
         for listed in (JOBS, f"/apis/{API_VERSION}/aiclusters"):  # Established, and still "initializing"
-            eventually(lambda path=listed: local.api.get(path), within=30, what=f"{listed} was served")
+            eventually(partial(local.api.get, listed), within=30, what=f"{listed} was served")
         kubectl("create", "namespace", "chaos")
         kubectl.apply(a_cluster())
         proxy = stack.enter_context(FaultyProxy(local, folder, seed))

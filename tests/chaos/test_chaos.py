@@ -1,4 +1,4 @@
-"""The short form of the fault campaign, with a fixed seed: every kind once, some kills, some hostile objects."""
+"""The short form of the fault campaign, with a fixed seed: many kinds once, some kills, some hostile objects."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 from tests.chaos.campaign import finale, play
 from tests.chaos.fuzz import fuzz
 from tests.chaos.kills import kill_many
-from tests.chaos.kinds import KINDS
+from tests.chaos.kinds import BRIEF, KINDS
 from tests.chaos.stage import Stage, staged
 from tests.support.control_plane import given
 
 SEED = 4
 KILLS, GANGS = 25, 20
-OBJECTS = 1500
+OBJECTS = 900
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
@@ -29,7 +29,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield stage
 
 
-@pytest.mark.parametrize("name", sorted(KINDS))
+@pytest.mark.parametrize("name", sorted(BRIEF))
 def test_all_is_well_after(stage: Stage, name: str) -> None:
     played = play(stage, [KINDS[name]])
     assert not played.breaches, "\n".join([KINDS[name].says, *played.breaches])
