@@ -122,7 +122,7 @@ class Stage:
         return [
             f"the operator's log has an exception: {one.splitlines()[0][:200]} <- {' <- '.join(_frames(one)[-4:])}"
             for one in records
-            if "Traceback (most recent call last)" in one and "kopf" not in one.splitlines()[0]
+            if "kopf" not in (parts := one.partition("Traceback (most recent call last)"))[0] and parts[1]
         ]
 
     def keep_operator(self) -> None:
