@@ -59,8 +59,7 @@ def play(stage: Stage, kinds: Sequence[Kind], *, seconds: float | None = None, g
         with stage.observer.fault():
             with ExitStack() as stack:
                 stage.create(coming[0])
-                # Last on and first off: without an API server nothing else can be broken or mended.
-                for kind in sorted(kinds, key=lambda kind: kind.name.startswith("control-plane")):
+                for kind in sorted(kinds, key=_turn):
                     stack.enter_context(kind.on(stage))
                 user.start()
                 stage.hold(max(seconds or kind.seconds for kind in kinds))
@@ -97,6 +96,12 @@ def finale(stage: Stage) -> Round:
         f"the idle operator wrote {what} {count} times" for what, count in stage.idle_writes(5.0).items()
     ]
     return last
+
+
+def _turn(kind: Kind) -> int:
+    """Last on and first off: what keeps the operator from working, then what keeps everybody from it."""
+    group = kind.name.split("/")[0]
+    return {"api": 1, "operator": 1, "control-plane": 2}.get(group, 0)
 
 
 def _submit(stage: Stage, jobs: Sequence[Json]) -> None:
