@@ -103,8 +103,9 @@ class Judge:
         where = f"v{seen.version}: pod {pod.key} of attempt {pod.attempt}"
         job = self._jobs.get(pod.owner)
         worker = (pod.owner, pod.attempt, pod.index)
-        alone = job is not None and job.alone
-        if worker in self._made and not alone and pod.owner not in self.excused:
+        # Until a gang was whole its missing pods are made, whoever took them: it is still starting.
+        may = job is None or job.alone or ("PodsReady", "True") not in job.conditions
+        if worker in self._made and not may and pod.owner not in self.excused:
             self._say(f"{where} was made although worker {pod.index} of this attempt was made before")
         self._made.add(worker)
         mates = [one for one in self._pods.values() if one.owner == pod.owner and one.uid not in self._hidden]

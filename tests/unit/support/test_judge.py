@@ -34,6 +34,7 @@ def a_pod(index: int, node: str, *, attempt: int = 1, uid: str = "", **more: obj
     return replace(made, **more)  # type: ignore[arg-type]
 
 
+WHOLE = replace(PLACED, conditions=(("PodsReady", "True"),))
 GANG = (JOB, PLACED, a_pod(0, "a"), a_pod(1, "b"))
 
 
@@ -59,7 +60,8 @@ def test_a_gang_that_starts_as_decided_breaks_no_rule():
     ("history", "says"),
     [
         pytest.param((JOB, a_pod(0, "a")), "0 of 2 workers placed", id="pod-before-placement"),
-        pytest.param((*GANG, a_pod(0, "a", uid="x")), "was made before", id="worker-twice"),
+        pytest.param((*GANG, a_pod(0, "a", uid="x")), "beside another pod", id="worker-twice"),
+        pytest.param((*GANG, WHOLE, (a_pod(0, "a"),), a_pod(0, "a", uid="x")), "was made before", id="again"),
         pytest.param(
             (*GANG, replace(PLACED, attempt=2), a_pod(0, "a", attempt=2)),
             "beside pods of attempts [1]",
@@ -114,7 +116,8 @@ def test_a_worker_may_be_made_again_in_its_attempt_only_where_the_job_says_so_an
     alone = (replace(JOB, alone=True), replace(PLACED, alone=True), *GANG[2:])
     assert judged(*alone, (a_pod(1, "b"),), a_pod(1, "b", uid="again")) == []
     assert "beside another pod of worker 1" in judged(*alone, a_pod(1, "b", uid="again"))[0]
-    assert "was made before" in judged(*GANG, (a_pod(1, "b"),), a_pod(1, "b", uid="again"))[0]
+    assert "was made before" in judged(*GANG, WHOLE, (a_pod(1, "b"),), a_pod(1, "b", uid="again"))[0]
+    assert judged(*GANG, (a_pod(1, "b"),), a_pod(1, "b", uid="again")) == []  # not whole yet: it still starts
 
 
 def test_a_pod_hidden_from_its_job_is_no_mate_of_the_next_attempt():
