@@ -128,7 +128,9 @@ def _spec(job: Job, resource: str, marks: Marks, *, binding: Binding) -> dict[st
         spec["initContainers"] = [_helper(container, marks) for container in given["initContainers"]]
     if not _mounts_shared_memory(given["containers"][trainer]):
         volume = {"name": SHARED_MEMORY_VOLUME, "emptyDir": {"medium": "Memory"}}
-        spec["volumes"] = [*(given.get("volumes") or ()), volume]
+        volumes = given.get("volumes") or ()
+        # What is no list passes through: the API server refuses the pods, and says why.
+        spec["volumes"] = [*volumes, volume] if isinstance(volumes, Sequence) else volumes
     if job.gang.devices and resource:
         spec["tolerations"] = _tolerations(given.get("tolerations") or (), resource)
     if job.priority_class and not given.get("priorityClassName"):
@@ -171,7 +173,10 @@ def _user_env(job: Job, container: Mapping[str, Any]) -> list[Any]:
 
 def _mounts_shared_memory(container: Mapping[str, Any]) -> bool:
     mounts = container.get("volumeMounts") or ()
-    return any(str(mount.get("mountPath", "")).rstrip("/") == SHARED_MEMORY for mount in mounts)
+    if not isinstance(mounts, Sequence):
+        return True  # nothing to add to; the API server refuses the pods, and says why
+    paths = [mount.get("mountPath") for mount in mounts if isinstance(mount, Mapping)]
+    return any(str(path).rstrip("/") == SHARED_MEMORY for path in paths)
 
 
 def _tolerations(given: Sequence[Any], resource: str) -> list[Any]:

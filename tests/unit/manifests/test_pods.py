@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -44,6 +45,13 @@ def test_a_worker_is_never_gone_before_its_node_has_confirmed_it(
         spec["terminationGracePeriodSeconds"] = asked
     gang = GangPods(a_job(3, template={"spec": spec}), PLACEMENT, attempt=1, binding=Binding.DIRECT)
     assert json.loads(gang.body(0))["spec"].get("terminationGracePeriodSeconds") == given
+
+
+@pytest.mark.parametrize("spec", [{"volumes": 7}, {"containers": [{"name": "a", "volumeMounts": 7}]}])
+def test_volumes_that_are_no_list_are_left_to_the_api_server_to_refuse(spec: dict[str, object]) -> None:
+    job = a_job(3)
+    job = replace(job, template={"spec": {**job.template["spec"], **spec}})
+    assert "7" in GangPods(job, PLACEMENT, attempt=1, binding=Binding.DIRECT).body(0).decode()
 
 
 def test_no_worker_is_made_that_the_placement_does_not_hold() -> None:
