@@ -344,3 +344,32 @@ async def test_places_are_not_given_up_while_pods_live_that_the_watch_does_not_s
     assert world.job.progress.placement is not None
     await world.run(20)
     assert (status(world)["phase"], world.pods, world.job.progress.placement) == ("Suspended", {}, None)
+
+
+class Behind(VirtualJobs):
+    """A world whose watch does not show the pod of worker 2 for a while."""
+
+    behind_until = T0
+
+    def pods_of(self, namespace: str, job_name: str) -> tuple[PodFact, ...]:
+        found = super().pods_of(namespace, job_name)
+        return found if self.now >= self.behind_until else tuple(pod for pod in found if pod.index != 2)
+
+
+async def test_a_new_leader_spares_a_ready_gang_whose_pods_its_watch_does_not_show_yet() -> None:
+    world = Behind(a_job(3, created=T0 - 5), behaviour=lambda attempt, index: LONG)
+    await world.run(8)
+    assert status(world)["phase"] == "Running"
+    world.behind_until = world.now + 20
+    successor = TrainingJobReconciler(world, world)
+    for _ in range(5):
+        await successor.reconcile(KEY, world.now)
+        world.now += 1
+    assert (status(world)["phase"], status(world)["attempt"], "restarts" in status(world)) == (
+        "Running",
+        1,
+        False,
+    )
+    world.remove("train-worker-2")
+    await world.run(40)
+    assert [entry["reason"] for entry in status(world)["restarts"]] == ["PodDeleted"]

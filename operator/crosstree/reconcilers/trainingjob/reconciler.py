@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
+from crosstree.base.names import pod_name
 from crosstree.core.admission import cluster_of
 from crosstree.core.cluster import Cluster
 from crosstree.core.job import Job
 from crosstree.core.lifecycle import (
+    Cause,
     Expire,
     Finish,
     GiveBack,
@@ -139,6 +141,18 @@ class TrainingJobReconciler:
         """
         return await self._writer.pods_now(job.namespace, job.name, job.uid)
 
+    async def _unseen(self, facts: JobFacts, move: Recover) -> bool:
+        """Tell whether a gang would be ended for a pod that is there all the same: the watch lags.
+
+        A replica that has just begun to lead knows every job as it is, and pods only as well as its watch does.
+
+        Raises:
+            ApiError: the API server did not say; the gang is left alone until it does.
+        """
+        if move.cause is not Cause.POD_DELETED or move.worker is None or move.worker in facts.current:
+            return False
+        return pod_name(facts.job.name, move.worker) in await self._pods_now(facts.job)
+
     async def _take(self, facts: JobFacts, move: Move) -> Outcome | JobFacts:
         """Carry out one move; return facts where another move may follow at once."""
         match move:
@@ -155,6 +169,8 @@ class TrainingJobReconciler:
                 return await self._launcher.create(await self._recorder.write(facts, move), missing)
             case Serve():
                 return await self._launcher.serve(await self._recorder.write(facts, move))
+            case Recover() if await self._unseen(facts, move):
+                return Again(LAGGING)
             case Recover() | Remake() | Suspend() | Withdraw() | Finish() | Reopen():
                 return await self._recorder.write(facts, move)
             case Release():
