@@ -88,7 +88,11 @@ async def relist(api: Api, store: ObjectStore) -> None:
         listed = await _list(api, resource)
         now = store.keys(resource.kind)
         for key, raw in listed.items():
-            if key in now or key not in before:  # else it was deleted while the list was on its way
+            # Deleted, or deleted and made again, while the list was on its way: what is known is newer.
+            overtaken = now.get(key) != before.get(key) and now.get(key) != str(
+                raw["metadata"].get("uid", "")
+            )
+            if not overtaken:
                 store.put(resource.kind, raw)
         for key, uid in before.items():
             if key not in listed and now.get(key) == uid:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from aiohttp import web
+
 from crosstree import translate
-from crosstree.adapters.relist import Relister
+from crosstree.adapters.relist import Relister, relist
 from crosstree.adapters.store import ObjectStore
 from crosstree.base.errors import CrosstreeError
 from tests.support.waiting import eventually
@@ -40,6 +42,23 @@ async def test_an_object_deleted_while_the_watch_was_away_is_forgotten_once_it_b
         store, failures = a_store(), list[CrosstreeError]()
         await relisted(store, Relister(api, store, NEVER, failures.append))
         assert failures == []
+
+
+async def test_an_object_made_again_while_the_list_was_on_its_way_stays_the_new_one():
+    new = {**QUEUE, "metadata": {**QUEUE["metadata"], "uid": "new", "resourceVersion": "9"}}
+    old = {**QUEUE, "metadata": {**QUEUE["metadata"], "resourceVersion": "1"}}
+    store = a_store()
+
+    async def late(request: web.Request) -> web.StreamResponse:
+        if not request.path.endswith("/jobqueues"):
+            return await lists([], "5")(request)
+        store.drop("JobQueue", old)
+        store.put("JobQueue", new)
+        return await lists([old], "5")(request)
+
+    async with serving(late) as (api, _):
+        await relist(api, store)
+    assert store.queues["gone"].uid == "new"
 
 
 async def test_a_list_that_fails_is_tried_again_soon():
