@@ -119,8 +119,13 @@ class Standing:
 
 
 def claimed(standing: Standing, stamp: str, now: float) -> Standing:
-    """Take note that a claim is about to be sent."""
-    return replace(standing, claims={**standing.claims, stamp: now}, tried=now)
+    """Take note that a claim is about to be sent.
+
+    Of a candidate that never hears an answer only the latest are remembered: one that is found stored later than that
+    counts as somebody else's.
+    """
+    kept = {old: sent for old, sent in standing.claims.items() if standing.led or now - sent <= LONGEST_LEASE}
+    return replace(standing, claims={**kept, stamp: now}, tried=now)
 
 
 def looks(standing: Standing, now: float) -> Standing:

@@ -115,3 +115,12 @@ def test_who_has_lost_the_lead_never_gets_it_back() -> None:
     late = claimed(leading(), "second", 6.5)
     standing = saw(late, Record("7", "me", "second", 10.0), TERMS, 20.0)
     assert isinstance(decide(standing, TERMS, 20.0), StepDown)
+
+
+def test_a_candidate_that_never_hears_an_answer_remembers_a_bounded_number_of_claims() -> None:
+    standing = watching(None)
+    for second in range(10 * LONGEST_LEASE):
+        standing = claimed(standing, f"claim {second}", float(second))
+    assert len(standing.claims) <= LONGEST_LEASE + 1
+    last = saw(standing, Record("7", "me", f"claim {second}", 10.0), TERMS, float(second))
+    assert leads(last, TERMS, float(second))
