@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
@@ -23,6 +23,8 @@ from crosstree.base.errors import (
 
 LONGEST_RETRY_AFTER = 60.0
 """Seconds; a server that asks for more is asked again after this."""
+
+T = TypeVar("T")
 
 _object = msgspec.json.Decoder(dict[str, Any])
 _status = msgspec.json.Decoder(ApiStatus)
@@ -85,9 +87,14 @@ def decoded(method: str, path: str, body: bytes) -> dict[str, Any]:
         Unavailable: it is no JSON object: cut off, or a page of a proxy in between. What was asked for may have
             been done all the same.
     """
+    return read(_object, method, path, body)
+
+
+def read(decoder: msgspec.json.Decoder[T], method: str, path: str, body: bytes) -> T:
+    """Return what an answer with status 200 holds, of any form. Errors as `decoded`."""
     try:
-        return _object.decode(body)
-    except msgspec.MsgspecError as error:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeError) as error:
         raise Unavailable(f"{method} {path}: the answer is no JSON object ({error})") from error
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from crosstree.adapters import wire
 from crosstree.adapters.client import JSON, MERGE_PATCH, Api
-from crosstree.adapters.failures import decoded
+from crosstree.adapters.failures import decoded, read
 from crosstree.adapters.lanes import Lane, Lanes
 from crosstree.adapters.resources import BY_PLURAL, EVENTS, PODS, SERVICES, Resource
 from crosstree.base.clock import Clock, to_rfc3339
@@ -84,8 +84,8 @@ class Writer:
         query = {"labelSelector": f"{LABEL_JOB}={job_name}", "limit": str(PAGE)}
         names: set[str] = set()
         while True:
-            body = await self._api.request("GET", PODS.path(namespace), query=query)
-            page = _pods.decode(body)
+            path = PODS.path(namespace)
+            page = read(_pods, "GET", path, await self._api.request("GET", path, query=query))
             for item in page.items or ():
                 owners = item.metadata.owner_references or ()
                 if any(owner.uid == job_uid and owner.controller for owner in owners):

@@ -41,6 +41,16 @@ async def test_a_change_whose_answer_was_cut_off_is_looked_at_again_soon() -> No
             await Writer(api, VirtualClock()).patch_status("jobqueues", None, "q", "7", {})
 
 
+@pytest.mark.parametrize("body", ['{"items": [{"metadata": {"na', '{"items": 7}', "<html>"])
+async def test_a_list_of_pods_that_was_cut_off_says_nothing_about_them(body) -> None:
+    async def half(_: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
+        return aiohttp.web.Response(text=body)
+
+    async with serving(half) as (api, _):
+        with pytest.raises(errors.Unavailable, match="/api/v1/namespaces/ml/pods: the answer is no JSON"):
+            await Writer(api, VirtualClock()).pods_now("ml", "train", "uid")
+
+
 async def test_tries_are_bounded() -> None:
     async with serving(refuses(503)) as (api, server):
         with pytest.raises(errors.Unavailable):
