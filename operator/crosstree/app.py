@@ -12,6 +12,7 @@ import gc
 import logging
 import signal
 import threading
+import uuid
 from collections.abc import Coroutine
 
 import kopf
@@ -95,7 +96,7 @@ class Operator:
         listener = Listener(queue, waker, marking=False)
         self._live = live = LiveCluster(load(), load_fabrics(), translate, clock, listener)
         self._feeds = Feeds(api, live, settings.mindcluster_namespaces)
-        election = candidate(settings, api, clock)
+        election = candidate(settings, api, clock, str(uuid.uuid4()))
         self._leads = election.leads if election is not None else lambda: True
         writer = Writer(api, clock, self._leads)
         statuses = StatusWriter(writer, live.store)

@@ -11,7 +11,7 @@ from tests.architecture.source import OPERATOR, PACKAGE, ROOT, Module, modules, 
 
 CLOCK_HOLDERS = {PACKAGE / "base" / "clock.py", PACKAGE / "app.py"}
 CLOCK_MODULES = {"time", "random", "secrets"}
-CLOCK_CALLS = {"now", "utcnow", "today", "uuid1", "uuid4"}
+CLOCK_CALLS = {"now", "utcnow", "today", "uuid1", "uuid4", "urandom"}
 SILENT = {"core", "manifests", "status", "frameworks"}
 ASKS_THE_WORLD = {"getenv", "environ", "open", "print", "read_text", "read_bytes", "basicConfig", "run"}
 
@@ -111,6 +111,7 @@ def _clock_uses(module: Module) -> list[str]:
                 "datetime",
                 "date",
                 "uuid",
+                "os",
             ):
                 found.append(module.at(node, f"uses {owner}.{attr}"))
             case ast.ImportFrom(module="uuid", names=names) if any(

@@ -28,15 +28,17 @@ RELEASE = 1.0
 """Seconds that giving the lease back may take; without it the others wait for it to run out."""
 
 
-def candidate(settings: Settings, api: Api, clock: Clock) -> Election | None:
+def candidate(settings: Settings, api: Api, clock: Clock, unique: str) -> Election | None:
     """Return the candidate that this process is, None where it needs not ask anybody; it shows in audit logs.
+
+    Its name is made with `unique` where nobody chose one.
 
     Raises:
         SettingsError: nobody said in which namespace the lease is.
     """
     if not settings.leader_election:
         return None
-    me = identity(settings.identity)
+    me = identity(settings.identity, unique)
     api.agent = f"{api.agent} ({me})"
     where = namespace(settings.lease_namespace)
     lease = Lease(api, where, settings.lease_name, settings.lease_seconds)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import uuid
 from pathlib import Path
 
 from crosstree.base.errors import SettingsError
@@ -13,9 +12,9 @@ NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 """Where a pod finds the namespace of its service account."""
 
 
-def identity(chosen: str | None) -> str:
-    """Return the name given, else the pod's, else one of this host that no other process has."""
-    return chosen or os.environ.get("POD_NAME") or f"{socket.gethostname()}-{uuid.UUID(bytes=os.urandom(16))}"
+def identity(chosen: str | None, unique: str) -> str:
+    """Return the name given, else the pod's, else one of this host made of what no other process has."""
+    return chosen or os.environ.get("POD_NAME") or f"{socket.gethostname()}-{unique}"
 
 
 def namespace(chosen: str | None) -> str:

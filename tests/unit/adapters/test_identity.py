@@ -15,13 +15,13 @@ def test_what_is_chosen_goes_over_what_kubernetes_says(monkeypatch, tmp_path) ->
     assert namespace(None) == "account-ns"
     monkeypatch.setenv("POD_NAMESPACE", "pod-ns")
     monkeypatch.setenv("POD_NAME", "pod")
-    assert (identity(None), namespace(None)) == ("pod", "pod-ns")
-    assert (identity("me"), namespace("here")) == ("me", "here")
+    assert (identity(None, "1"), namespace(None)) == ("pod", "pod-ns")
+    assert (identity("me", "1"), namespace("here")) == ("me", "here")
 
 
 def test_outside_a_pod_two_processes_of_one_host_differ(monkeypatch) -> None:
     monkeypatch.delenv("POD_NAME", raising=False)
-    assert identity(None) != identity(None)
+    assert identity(None, "1") != identity(None, "2")
 
 
 def test_outside_a_pod_the_namespace_has_to_be_named(monkeypatch, tmp_path) -> None:
