@@ -141,17 +141,26 @@ class TrainingJobReconciler:
         """
         return await self._writer.pods_now(job.namespace, job.name, job.uid)
 
-    async def _unseen(self, facts: JobFacts, move: Recover) -> bool:
-        """Tell whether a gang would be ended for a pod that is there all the same: the watch lags.
+    async def _recover(self, facts: JobFacts, move: Recover) -> Outcome | JobFacts:
+        """End an attempt, unless it would be for a pod that is there all the same: then the watch lags.
 
         A replica that has just begun to lead knows every job as it is, and pods only as well as its watch does.
 
         Raises:
             ApiError: the API server did not say; the gang is left alone until it does.
         """
-        if move.cause is not Cause.POD_DELETED or move.worker is None or move.worker in facts.current:
-            return False
-        return pod_name(facts.job.name, move.worker) in await self._pods_now(facts.job)
+        worker = move.worker
+        unseen = move.cause is Cause.POD_DELETED and worker is not None and worker not in facts.current
+        if unseen and pod_name(facts.job.name, worker or 0) in await self._pods_now(facts.job):
+            return Again(LAGGING)
+        return await self._recorder.write(facts, move)
+
+    async def _release(self, facts: JobFacts, move: Release) -> Outcome | JobFacts:
+        """Clear a placement whose pods are gone, as the API server confirms."""
+        if await self._pods_now(facts.job):
+            return Again(LAGGING)
+        self._expectations.settle(facts.job.key)
+        return replace(await self._recorder.write(facts, move), nodes=())
 
     async def _take(self, facts: JobFacts, move: Move) -> Outcome | JobFacts:
         """Carry out one move; return facts where another move may follow at once."""
@@ -169,15 +178,12 @@ class TrainingJobReconciler:
                 return await self._launcher.create(await self._recorder.write(facts, move), missing)
             case Serve():
                 return await self._launcher.serve(await self._recorder.write(facts, move))
-            case Recover() if await self._unseen(facts, move):
-                return Again(LAGGING)
-            case Recover() | Remake() | Suspend() | Withdraw() | Finish() | Reopen():
+            case Recover():
+                return await self._recover(facts, move)
+            case Remake() | Suspend() | Withdraw() | Finish() | Reopen():
                 return await self._recorder.write(facts, move)
             case Release():
-                if await self._pods_now(facts.job):
-                    return Again(LAGGING)
-                self._expectations.settle(facts.job.key)
-                return replace(await self._recorder.write(facts, move), nodes=())
+                return await self._release(facts, move)
             case Sweep():
                 return await self._sweeper.delete(await self._recorder.write(facts, move), move)
             case Expire():
