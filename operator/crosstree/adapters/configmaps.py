@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from crosstree.adapters import mindcluster, wire
 from crosstree.base.errors import SpecError
@@ -15,14 +16,23 @@ SELECTOR = "mx-consumer-cim=true"
 """Label of the ConfigMaps that MindCluster's components write for one another."""
 
 
+class Report(Protocol):
+    """Where signals go: `NodeHealths.report`."""
+
+    def __call__(self, node: str, source: str, signals: Sequence[Signal], *, first: bool = False) -> None:
+        """Take over all that one source says of a node."""
+        ...
+
+
 class ConfigMapSink:
     """Reads the reports of one namespace.
 
     Args:
-        report: Told all that one source says of a node: node, source, signals.
+        report: Told all that one source says of a node: node, source, signals, and whether it is heard for the
+            first time.
     """
 
-    def __init__(self, report: Callable[[str, str, Sequence[Signal]], None]) -> None:
+    def __init__(self, report: Report) -> None:
         self._report = report
         self._known: set[str] = set()
         self._unseen: set[str] = set()
@@ -30,7 +40,7 @@ class ConfigMapSink:
 
     def begin_list(self) -> None:
         """A complete list follows; what it does not hold is gone."""
-        self._unseen = set(self._known)
+        self._unseen = {*self._known, *self._warned}
 
     def put(self, item: wire.ConfigMap) -> None:
         """Take over a report as it is now. One that can't be read is one warning, and what it said stands."""
@@ -38,7 +48,6 @@ class ConfigMapSink:
         node = mindcluster.node_of(name)
         if not node:
             return
-        self._known.add(name)
         self._unseen.discard(name)
         try:
             found = mindcluster.signals(name, item.data or mindcluster.Reports())
@@ -48,7 +57,9 @@ class ConfigMapSink:
                 log.warning("%s", error)
             return
         self._warned.pop(name, None)
-        self._report(node, name, found)
+        first = name not in self._known
+        self._known.add(name)
+        self._report(node, name, found, first=first)
 
     def drop(self, item: wire.ConfigMap) -> None:
         """A report was deleted: what it said has gone."""

@@ -92,34 +92,47 @@ def node_of(name: str) -> str:
 def signals(name: str, reports: Reports) -> tuple[Signal, ...]:
     """Read all that one ConfigMap says is wrong.
 
+    Of one device several faults may be described, each with its level: all are told. Where it is only listed, or
+    was taken out, that says nothing new of a device whose fault is described.
+
     Raises:
         SpecError: some of it is not as documented; nothing of it is taken.
     """
-    found: dict[tuple[str, tuple[str, ...]], Signal] = {}
-    for signal in (*_of_devices(name, reports), *_of_switch(name, reports), *_of_machine(name, reports)):
-        found.setdefault((signal.name, signal.devices), signal)
-    return tuple(found.values())
+    described, listed = _of_devices(name, reports)
+    found: dict[tuple[str, tuple[str, ...], str], Signal] = {}
+    for signal in (*described, *_of_switch(name, reports), *_of_machine(name, reports)):
+        found.setdefault((signal.name, signal.devices, signal.reason), signal)
+    known = {(signal.name, signal.devices) for signal in found.values()}
+    once = {(signal.name, signal.devices): signal for signal in reversed(listed)}
+    return (*found.values(), *(once[key] for key in reversed(once) if key not in known))
 
 
-def _of_devices(name: str, reports: Reports) -> Iterator[Signal]:
-    """Yield the faults that are described, then devices that are only listed."""
+def _of_devices(name: str, reports: Reports) -> tuple[list[Signal], list[Signal]]:
+    """Return the faults that are described, and devices that are only listed."""
+    described: list[Signal] = []
+    only: list[Signal] = []
     if not reports.devices:
-        return
+        return described, only
     listed = _decode(reports.devices, _DeviceReport, f"{name}: DeviceInfoCfg").info.device_list
     for key in sorted(listed):
         resource, _, part = key.rpartition("-")
         if part == "Fault" and listed[key]:
-            for fault in _decode(listed[key], list[_Fault], f"{name}: DeviceInfoCfg {key}")[:MOST]:
-                yield _of_fault(fault, resource)
+            faults = _decode(listed[key], list[_Fault], f"{name}: DeviceInfoCfg {key}")[:MOST]
+            described.extend(_of_fault(fault, resource) for fault in faults)
     for key in sorted(listed):
         resource, _, part = key.rpartition("-")
         kind = {"Unhealthy": CARD, "NetworkUnhealthy": CARD_NETWORK}.get(part)
         if kind is not None:
-            for device in _names(listed[key]):
-                yield Signal(kind, "True", "", 0.0, f"listed in {key}", resource, (device,))
+            told = f"listed in {key}"
+            only.extend(
+                Signal(kind, "True", "", 0.0, told, resource, (device,)) for device in _names(listed[key])
+            )
     for device in _names(reports.by_hand):
         resource = next((key for key in sorted(listed) if "-" not in key.rpartition("/")[2]), "")
-        yield Signal(CARD, "True", BY_HAND, 0.0, "taken out for failing too often", resource, (device,))
+        only.append(
+            Signal(CARD, "True", BY_HAND, 0.0, "taken out for failing too often", resource, (device,))
+        )
+    return described, only
 
 
 def _of_fault(fault: _Fault, resource: str) -> Signal:

@@ -7,7 +7,7 @@ speaks of costs one comparison when it changes and nothing at any other time.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from crosstree.core.columns import Columns, NodeRow
@@ -65,8 +65,18 @@ class NodeHealths:
         return set(self._nodes)
 
     def put(self, bare: NodeRow, signals: tuple[Signal, ...]) -> None:
-        """Take over a node as its object shows it; `bare` is without faults. O(signals) if anything changed."""
+        """Take over a node as its object shows it; `bare` is without faults. O(signals) if anything changed.
+
+        What names no time began when it was first seen, and so is not over its grace at once.
+        """
         known = self._nodes.get(bare.name)
+        if bare.state is NodeState.NOT_READY and not bare.since:
+            lasting = known is not None and known.bare.state is bare.state
+            bare = replace(bare, since=known.bare.since if known is not None and lasting else self._now())
+        if not all(one.since for one in signals):
+            before = {one.name: one for one in known.signals} if known is not None else {}
+            now, first = self._now(), known is None
+            signals = tuple(_begun(one, before.get(one.name), now, first=first) for one in signals)
         if known is not None and known.bare == bare and known.signals == signals:
             return
         self._nodes[bare.name] = watched = _Watched(bare, signals)
@@ -79,22 +89,24 @@ class NodeHealths:
             self._news = True
             self._changed(name)
 
-    def report(self, node: str, source: str, signals: Sequence[Signal]) -> None:
+    def report(self, node: str, source: str, signals: Sequence[Signal], *, first: bool = False) -> None:
         """Take over all that one report beside the Node object says of a node; nothing withdraws it.
 
-        An entry that names no time began when it was first seen. One that is no longer there is kept as gone, so
-        that its device settles; this alone does not survive a restart of the operator.
+        An entry that names no time began when it was first seen; of the `first` report of a source it may have
+        been there for long. One that is no longer there is kept as gone, so that its device settles; this alone
+        does not survive a restart of the operator.
         """
-        before = {_key(one): one for one in self._reports.get(node, {}).get(source, ())}
+        before = _keyed(self._reports.get(node, {}).get(source, ()))
         now = self._now()
-        after = {_key(one): _begun(one, before.get(_key(one)), now) for one in signals}
+        after = {key: _begun(one, before.get(key), now, first=first) for key, one in _keyed(signals).items()}
         settle = self.policy_of(node).settle
         for key, one in before.items():
             if key in after:
                 continue
             if one.status != GONE:
-                after[key] = replace(one, status=GONE, since=now)
-            elif now - one.since < settle:
+                after[key] = replace(one, status=GONE, since=now, standing=False)
+                heapq.heappush(self._due, (now + settle, node))
+            elif now < one.since + settle:
                 after[key] = one
         found = tuple(after.values())
         if found == tuple(before.values()):
@@ -102,7 +114,7 @@ class NodeHealths:
         if found:
             self._reports.setdefault(node, {})[source] = found
         else:
-            self._reports[node].pop(source)
+            self._forget(node, source)
         if node in self._nodes:
             self._judge(self._nodes[node])
 
@@ -123,10 +135,11 @@ class NodeHealths:
                 self._judge(watched)
 
     def settle(self) -> None:
-        """Judge those nodes again whose verdict time has changed."""
+        """Judge those nodes again whose verdict time has changed, and forget what has gone for good."""
         now = self._now()
         while self._due and self._due[0][0] <= now:
             due, name = heapq.heappop(self._due)
+            self._tidy(name, now)
             watched = self._nodes.get(name)
             if watched is not None and watched.due == due:
                 watched.due = None
@@ -175,6 +188,21 @@ class NodeHealths:
             silent=fact.silent,
         )
 
+    def _tidy(self, node: str, now: float) -> None:
+        settle = self.policy_of(node).settle
+        for source, entries in list(self._reports.get(node, {}).items()):
+            kept = tuple(one for one in entries if one.status != GONE or now < one.since + settle)
+            if kept:
+                self._reports[node][source] = kept
+            else:
+                self._forget(node, source)
+
+    def _forget(self, node: str, source: str) -> None:
+        sources = self._reports[node]
+        del sources[source]
+        if not sources:
+            del self._reports[node]
+
     def _judge(self, watched: _Watched) -> None:
         bare = watched.bare
         signals = watched.signals
@@ -192,13 +220,20 @@ class NodeHealths:
             self._changed(bare.name)
 
 
-def _key(signal: Signal) -> tuple[str, str, tuple[str, ...]]:
-    """Tell entries of one report apart; their level may change while they last."""
-    return signal.name, signal.resource, signal.devices
+def _keyed(signals: Iterable[Signal]) -> dict[tuple[object, ...], Signal]:
+    """Tell entries of one report apart; their level may change while they last, unless one device has several."""
+    found: dict[tuple[object, ...], Signal] = {}
+    for one in signals:
+        key = one.name, one.resource, one.devices
+        found[key if key not in found else (*key, one.reason)] = one
+    return found
 
 
-def _begun(signal: Signal, before: Signal | None, now: float) -> Signal:
+def _begun(signal: Signal, before: Signal | None, now: float, *, first: bool) -> Signal:
+    """Say since when a signal is as it is, where its producer does not."""
     if signal.since:
         return signal
-    lasting = before is not None and before.status == signal.status
-    return replace(signal, since=before.since if lasting and before is not None else now)
+    if before is None or before.status != signal.status:
+        return replace(signal, since=now, standing=first)
+    # Another level is another demand: a restart it asks for was not asked for before.
+    return replace(signal, since=before.since, standing=before.standing and before.reason == signal.reason)

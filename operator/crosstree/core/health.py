@@ -5,11 +5,16 @@ Pure, like all of the core: a node's conditions, a policy and the time go in, a 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
 MESSAGE = 200
 """Characters kept of what a producer says; some of them tell whole stories."""
+
+
+_WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+"""A reason; what is none may be any text."""
 
 
 class Action(Enum):
@@ -47,6 +52,7 @@ class Signal:
         message: For people.
         resource: Extended resource of `devices`.
         devices: Devices it speaks of, by the name their plugin gives them; none means the whole node.
+        standing: Nobody says since when, and it was there when it was first looked for: `since` is then.
     """
 
     name: str
@@ -56,6 +62,7 @@ class Signal:
     message: str = ""
     resource: str = ""
     devices: tuple[str, ...] = ()
+    standing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +72,13 @@ class Fault:
     Attributes:
         signal: Name of the signal.
         action: What is done.
-        since: When it began; of a settling one, when it went away.
-        message: What the producer says, bounded.
+        since: When it began; of a settling one, when it went away; 0 where nobody says and it matters.
+        message: What the producer says, bounded. It may name processes of any tenant: not for their jobs.
         grace: Seconds from `since` after which running work is touched.
         settling: It has gone, but not for long enough: no new work yet, and running work stays.
         resource: Extended resource of `devices`.
         devices: Devices it concerns; none means the whole node.
+        reason: In one word, as the producer says it.
     """
 
     signal: str
@@ -81,6 +89,7 @@ class Fault:
     settling: bool = False
     resource: str = ""
     devices: tuple[str, ...] = ()
+    reason: str = ""
 
     @property
     def due(self) -> float:
@@ -89,8 +98,8 @@ class Fault:
 
     @property
     def named(self) -> str:
-        """The signal and what its producer says, as part of a sentence."""
-        return f"{self.signal}: {self.message.rstrip('.')}" if self.message else self.signal
+        """The signal and its reason, as part of a sentence that any tenant may read."""
+        return f"{self.signal}: {self.reason}" if _WORD.fullmatch(self.reason) else self.signal
 
 
 @dataclass(frozen=True, slots=True)

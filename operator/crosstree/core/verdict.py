@@ -91,17 +91,24 @@ class Rulebook:
             if len(self._meanings) >= _MEMO:
                 self._meanings.clear()
             meaning = self._meanings[asked] = self._meaning(signal)
-        if meaning is None or (meaning.settling and now - signal.since >= self.policy.settle):
+        if meaning is None:
+            return None
+        # What was there when we came and names no time counts from then on, but it is no news: nothing settles
+        # after it, and no process is restarted for it, which would be so again with every start of ours.
+        news = meaning.settling or meaning.action is Action.RESTART_POD
+        since = 0.0 if signal.standing and news else signal.since
+        if meaning.settling and now >= since + self.policy.settle:
             return None
         return Fault(
             signal.name,
             meaning.action,
-            signal.since,
+            since,
             self._gone if meaning.settling else said(signal),
             meaning.grace,
             meaning.settling,
             signal.resource,
             signal.devices,
+            signal.reason,
         )
 
     def _meaning(self, signal: Signal) -> _Meaning | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -55,6 +56,15 @@ def test_a_broken_chip_is_a_signal_with_its_level_its_time_and_its_name() -> Non
     assert (signal.name, signal.status, signal.reason) == ("CardUnhealthy", "True", "SeparateNPU")
     assert (signal.resource, signal.devices, signal.since) == (NPU, ("Ascend910-4",), 1744167455.784)
     assert signal.message == "SeparateNPU fault codes A8028801,80E18402"
+
+
+def test_of_two_faults_of_one_chip_neither_hides_the_other() -> None:
+    mild, grave = a_fault(level="NotHandleFault"), a_fault(level="SeparateNPU")
+    found = read(DeviceInfoCfg=device_info(mild, grave, unhealthy="Ascend910-4"))
+    assert [(one.reason, one.devices) for one in found] == [
+        ("NotHandleFault", ("Ascend910-4",)),
+        ("SeparateNPU", ("Ascend910-4",)),
+    ]
 
 
 def test_a_chip_that_is_only_listed_counts_too() -> None:
@@ -115,7 +125,12 @@ def test_what_is_not_as_documented_is_refused_with_a_sentence(data: dict[str, st
 class Heard:
     def __init__(self) -> None:
         self.told: list[tuple[str, str, int]] = []
-        self.sink = ConfigMapSink(lambda node, source, found: self.told.append((node, source, len(found))))
+        self.firsts: list[bool] = []
+        self.sink = ConfigMapSink(self.hear)
+
+    def hear(self, node: str, source: str, signals: Sequence[Signal], *, first: bool = False) -> None:
+        self.told.append((node, source, len(signals)))
+        self.firsts.append(first)
 
     def put(self, name: str = DEVICE_CM, **data: str) -> None:
         raw = {"metadata": {"name": name, "resourceVersion": "1"}, "data": {**data, "Description": "x"}}
@@ -146,3 +161,11 @@ def test_other_configmaps_are_none_of_our_business() -> None:
     heard = Heard()
     heard.put("kube-root-ca.crt", DeviceInfoCfg="{")
     assert heard.told == []
+
+
+def test_a_report_is_heard_for_the_first_time_when_it_can_first_be_read() -> None:
+    heard = Heard()
+    heard.put(DeviceInfoCfg="{")
+    heard.put(DeviceInfoCfg=device_info(a_fault()))
+    heard.put(DeviceInfoCfg=device_info())
+    assert heard.firsts == [True, False]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from crosstree.adapters.nodehealth import NodeHealths
 from crosstree.base.clock import VirtualClock
 from crosstree.catalog.load import load
@@ -152,3 +154,82 @@ def test_a_node_that_is_gone_does_not_exist() -> None:
     world.healths.drop("n1")
     assert not world.healths.of("n1", NPU).exists
     assert world.healths.faults_of("n1") == ()
+
+
+SWITCH = Signal("SwitchUnhealthy", "True", "RestartRequest")
+
+
+def test_a_standing_request_for_a_restart_is_not_due_again_after_each_start_of_ours() -> None:
+    world = World()
+    world.node()
+    world.healths.report("n1", "cm", [SWITCH], first=True)
+    world.healths.report("n1", "cm", [SWITCH, a_card(4, "RestartRequest")])
+    (switch, card) = sorted(world.healths.of("n1", NPU).restarting, key=lambda one: one.since)
+    assert (switch.signal, switch.since) == ("SwitchUnhealthy", 0.0)
+    assert (card.signal, card.since) == ("CardUnhealthy", 10_000.0)
+
+
+def test_a_request_for_a_restart_that_goes_and_comes_again_is_due_then() -> None:
+    world = World()
+    world.node()
+    world.healths.report("n1", "cm", [SWITCH], first=True)
+    world.healths.report("n1", "cm", [])
+    world.clock.advance(100.0)
+    world.healths.report("n1", "cm", [SWITCH])
+    assert [one.since for one in world.healths.of("n1", NPU).restarting] == [10_100.0]
+
+
+def test_a_device_that_was_broken_before_our_start_has_its_grace_from_then_on() -> None:
+    world = World()
+    world.node()
+    world.healths.report("n1", "cm", [a_card(4)], first=True)
+    assert [fault.since for fault in world.healths.faults_of("n1")] == [10_000.0]
+
+
+def test_a_condition_that_names_no_time_began_when_it_was_first_seen() -> None:
+    world = World()
+    world.node("n1", Signal("GpuMemWatch", "True"))
+    world.clock.advance(5.0)
+    world.node("n1", Signal("GpuMemWatch", "True", message="more"))
+    assert world.healths.of("n1", NPU).since == 10_000.0
+
+
+def test_a_well_condition_that_names_no_time_has_settled_long_ago() -> None:
+    world = World()
+    world.node("n1", Signal("GpuMemWatch", "False"))
+    assert world.state() is NodeState.USABLE
+    world.node("n1", Signal("GpuMemWatch", "True"))
+    world.node("n1", Signal("GpuMemWatch", "False"))
+    assert world.state() is NodeState.AVOIDED
+
+
+def test_a_lost_node_of_which_nobody_says_since_when_is_lost_since_it_was_first_seen_so() -> None:
+    world = World()
+    bare = NodeRow("n1", {}, (), ((NPU, 8),), ((NPU, 8),))
+    lost = replace(bare, state=NodeState.NOT_READY)
+    world.healths.put(bare, ())
+    world.clock.advance(7.0)
+    for _ in range(2):
+        world.healths.put(lost, ())
+        world.clock.advance(5.0)
+    assert world.healths.of("n1", NPU).since == 10_007.0
+    assert world.changed == ["n1", "n1"]
+
+
+def test_of_two_faults_of_one_device_the_worse_counts() -> None:
+    world = World()
+    world.node()
+    for order in ([a_card(4), a_card(4, "SubHealthFault")], [a_card(4, "SubHealthFault"), a_card(4)]):
+        world.healths.report("n1", "cm", order)
+        assert world.healths.of("n1", NPU).drained == {"Ascend910-4"}
+
+
+def test_nothing_is_kept_of_nodes_whose_reports_have_gone_and_settled() -> None:
+    world = World()
+    world.healths.report("never-joined", "cm", [a_card(4)])
+    world.healths.report("never-joined", "cm", [])
+    world.clock.advance(30.0)
+    world.healths.settle()
+    assert world.healths._reports == {}
+    world.healths.report("n1", "cm", [])
+    assert world.healths._reports == {}

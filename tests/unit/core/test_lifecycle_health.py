@@ -18,7 +18,10 @@ NPU = "huawei.com/Ascend910"
 
 def a_fault(action: Action, *, since: float = T0 + 50, grace: float = 30.0, card: int | None = None) -> Fault:
     devices = () if card is None else (f"Ascend910-{card}",)
-    return Fault("GpuMemWatch", action, since, "page retired.", grace, resource=NPU, devices=devices)
+    told = "Xid 31, pid 4711, name python train_of_another_tenant.py"
+    return Fault(
+        "GpuMemWatch", action, since, told, grace, resource=NPU, devices=devices, reason="PageRetired"
+    )
 
 
 def troubled(*faults: Fault, state: NodeState = NodeState.USABLE, **changes) -> NodeHealth:
@@ -39,13 +42,13 @@ def holding(index: int, *cards: int) -> PodFact:
     return replace(a_pod(index), devices=frozenset(f"Ascend910-{card}" for card in cards))
 
 
-def test_a_gang_leaves_a_node_and_names_signal_and_message() -> None:
+def test_a_gang_leaves_a_node_and_names_signal_and_reason() -> None:
     node = troubled(a_fault(Action.DRAIN_NODE), state=NodeState.UNHEALTHY, grace=30.0)
     move = decide(node)
     assert outcome(move) == ("NodeUnhealthy", False, "n1")
     assert isinstance(move, Recover)
     assert move.message == (
-        "Node n1 has reported trouble for longer than the grace period (GpuMemWatch: page retired); "
+        "Node n1 has reported trouble for longer than the grace period (GpuMemWatch: PageRetired); "
         "worker 1 ran there."
     )
 
@@ -71,7 +74,7 @@ def test_a_restart_is_asked_for_once_the_grace_is_over() -> None:
     assert decide(node) == Hold(until=T0 + 110)
     move = decide(node, at=T0 + 110)
     assert outcome(move) == ("RestartAdvised", False, "n1")
-    assert isinstance(move, Recover) and "GpuMemWatch: page retired" in move.message
+    assert isinstance(move, Recover) and "GpuMemWatch: PageRetired" in move.message
 
 
 @pytest.mark.parametrize("since", [T0 - 500, T0])
@@ -92,7 +95,7 @@ def test_a_gang_leaves_a_device_that_must_be_given_up() -> None:
     assert outcome(move) == ("DeviceLost", False, "n1")
     assert isinstance(move, Recover)
     assert move.message == (
-        "Accelerator Ascend910-4 of worker 1 on node n1 must be given up (GpuMemWatch: page retired)."
+        "Accelerator Ascend910-4 of worker 1 on node n1 must be given up (GpuMemWatch: PageRetired)."
     )
 
 
@@ -111,3 +114,7 @@ def test_devices_missing_beyond_those_named_may_be_anybodys() -> None:
 def test_a_device_that_settles_moves_nobody() -> None:
     settling = replace(a_fault(Action.AVOID, card=4), settling=True)
     assert decide(troubled(settling), holding(0, 1), holding(1, 4)) == Hold()
+
+
+def test_a_reason_that_is_a_text_is_not_told() -> None:
+    assert replace(a_fault(Action.AVOID), reason="killed job of team b").named == "GpuMemWatch"
