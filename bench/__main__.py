@@ -84,6 +84,19 @@ def standing(
 
 
 @app.command()
+def handover(
+    repeats: Annotated[int, typer.Option(help="Leaders ended in each way.", min=1)] = 3,
+    output: Output = Format.TABLE,
+    kubeconfig: Kubeconfig = None,
+    no_color: NoColor = False,
+) -> None:
+    """S16: end the leader of two replicas and time the first decision of the other."""
+    from bench.handover import measure
+
+    _report(measure(repeats, _path(kubeconfig)), output, "Hand-over of the lead", no_color=no_color)
+
+
+@app.command()
 def verdict(
     figures: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines that benches have written.")],
     no_color: NoColor = False,

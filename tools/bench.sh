@@ -41,6 +41,8 @@ if up --feature in-tree-gang; then
     --case gangs --case single-gang-512 --case singles-200
   echo "==> a gang of 128 broken in five ways" >&2
   figures "$BIN/python" -m bench recovery
+  echo "==> a leader killed, and one told to stop" >&2
+  figures "$BIN/python" -m bench handover
 else
   missed=1
 fi

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -32,8 +32,12 @@ class Operator:
         context: str | None = None,
         log: Path | None = None,
         listen: str = "127.0.0.1:0",
+        settings: Mapping[str, str] | None = None,
     ) -> Operator:
-        """Start it; returns at once. Without `listen` it has no endpoints, so that several never fight for a port."""
+        """Start it; returns at once. Without `listen` it has no endpoints, so that several never fight for a port.
+
+        Other `settings` are given by environment variables, the names of which they are.
+        """
         command = [sys.executable, "-m", "crosstree", "run", "--listen", listen]
         command += ["--kubeconfig", kubeconfig] if kubeconfig else []
         command += ["--context", context] if context else []
@@ -47,6 +51,7 @@ class Operator:
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,
+                env={**os.environ, **(settings or {})},
                 preexec_fn=_follow(),  # noqa: PLW1509 - one prctl call, which takes no lock
             )
             return Operator(process, log)
@@ -78,6 +83,10 @@ class Operator:
         except OSError:
             return 0.0
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime, stime: see proc(5)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, and don't wait for what it does."""
+        self._process.send_signal(number)
 
     def stop(self) -> None:
         """Ask it to stop, wait, and kill it if it does not."""

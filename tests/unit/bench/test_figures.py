@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from signal import Signals
 
 import pytest
 
 from bench.bars import BARS, Bar, Side, judged, rows, taken
 from bench.breaks import Break
+from bench.handover import HandOver
+from bench.handover import records as handovers
 from bench.recorded import Size
 from bench.recovery import Plan, Recovery, only_simulated, records, recovery
 from bench.standing import about, during, others, split
@@ -173,3 +176,11 @@ def test_figures_are_read_from_what_benches_write_and_nothing_else_is() -> None:
 
 def test_every_bar_has_a_name_of_its_own() -> None:
     assert len({(bar.id, bar.title) for bar in BARS}) == len(BARS)
+
+
+def test_the_worst_hand_over_of_each_signal_has_a_bar_of_its_own() -> None:
+    killed = handovers(Signals.SIGKILL, [HandOver(9.0, 9.5), HandOver(11.0, 12.25)])
+    stopped = handovers(Signals.SIGTERM, [HandOver(0.2, 2.5)])
+    found = [one for one in judged([*killed, *stopped]) if one.bar.id == "S16"]
+    assert [(one.worst, one.word) for one in found] == [(12.25, "pass"), (2.5, "MISS")]
+    assert killed[0].conditions["leaseTaken"] == 11.0
