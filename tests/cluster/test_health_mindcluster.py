@@ -80,7 +80,9 @@ def test_a_broken_card_moves_the_gang_that_holds_it_and_no_other(world: Operated
     status = world.runs("hit", attempt=2)
     (restart,) = status["restarts"]
     assert (restart["reason"], restart["node"], restart["charged"]) == ("DeviceLost", node, False)
-    assert "Ascend910-4 of worker 0" in restart["message"] and "fault codes 80E1" in restart["message"]
+    assert (
+        "Ascend910-4 of worker 0" in restart["message"] and "CardUnhealthy: SeparateNPU" in restart["message"]
+    )
     assert world.status("spared")["attempt"] == 1
     seen = eventually(lambda: pool(world), until=lambda seen: seen.get("unhealthy") == 1, within=SOON)
     assert (seen["total"], seen["healthy"]) == (NODES * 8, NODES * 8 - 1)

@@ -28,13 +28,14 @@ class ConfigMapSink:
     """Reads the reports of one namespace.
 
     Args:
-        report: Told all that one source says of a node: node, source, signals, and whether it is heard for the
-            first time.
+        report: Told all that one source says of a node: node, source, signals, and whether they may be older than
+            our first look.
     """
 
     def __init__(self, report: Report) -> None:
         self._report = report
         self._known: set[str] = set()
+        self._listed = False
         self._unseen: set[str] = set()
         self._warned: dict[str, str] = {}
 
@@ -56,9 +57,9 @@ class ConfigMapSink:
                 self._warned[name] = str(error)
                 log.warning("%s", error)
             return
-        self._warned.pop(name, None)
-        first = name not in self._known
+        first = name not in self._known and (not self._listed or name in self._warned)
         self._known.add(name)
+        self._warned.pop(name, None)
         self._report(node, name, found, first=first)
 
     def drop(self, item: wire.ConfigMap) -> None:
@@ -70,6 +71,7 @@ class ConfigMapSink:
         for name in self._unseen:
             self._forget(name)
         self._unseen = set()
+        self._listed = True
 
     def _forget(self, name: str) -> None:
         self._warned.pop(name, None)

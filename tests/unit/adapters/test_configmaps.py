@@ -163,9 +163,13 @@ def test_other_configmaps_are_none_of_our_business() -> None:
     assert heard.told == []
 
 
-def test_a_report_is_heard_for_the_first_time_when_it_can_first_be_read() -> None:
+def test_only_what_the_first_list_held_may_be_older_than_our_first_look() -> None:
     heard = Heard()
-    heard.put(DeviceInfoCfg="{")
+    heard.sink.begin_list()
     heard.put(DeviceInfoCfg=device_info(a_fault()))
+    heard.put("mindx-dl-deviceinfo-n2", DeviceInfoCfg="{")
+    heard.sink.end_list()
     heard.put(DeviceInfoCfg=device_info())
-    assert heard.firsts == [True, False]
+    heard.put("mindx-dl-deviceinfo-n2", DeviceInfoCfg=device_info(a_fault()))
+    heard.put("mindx-dl-deviceinfo-n3", DeviceInfoCfg=device_info(a_fault()))
+    assert heard.firsts == [True, False, True, False]
