@@ -90,7 +90,7 @@ def handover(
     kubeconfig: Kubeconfig = None,
     no_color: NoColor = False,
 ) -> None:
-    """S16: end the leader of two replicas and time the first decision of the other."""
+    """HA: end the leader of two replicas and time the first decision of the other."""
     from bench.handover import measure
 
     _report(measure(repeats, _path(kubeconfig)), output, "Hand-over of the lead", no_color=no_color)

@@ -84,8 +84,8 @@ BARS: tuple[Bar, ...] = (
     Bar("S15", "api_writes_per_pod", MOST, 3.0, "writes of all a pod, Direct", {"case": "gangs", "side": "Direct"}),
     Bar("S15", "idle_writes", MOST, 0.0, "our writes in an idle minute, leases aside"),
     Bar("S15", "writes_for_running_gangs", MOST, 0.0, "writes to take over running gangs"),
-    Bar("S16", "handover_max", MOST, 15.0, "leader killed to first decision", {"signal": "SIGKILL"}),
-    Bar("S16", "handover_max", MOST, 2.0, "leader told to stop to first decision", {"signal": "SIGTERM"}),
+    Bar("HA", "handover_max", MOST, 15.0, "leader killed to first decision", {"signal": "SIGKILL"}),
+    Bar("HA", "handover_max", MOST, 2.0, "leader told to stop to first decision", {"signal": "SIGTERM"}),
 )  # fmt: skip
 
 

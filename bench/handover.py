@@ -1,4 +1,4 @@
-"""S16: how long nobody decides when a leader dies, and when it is told to stop.
+"""HA: how long nobody decides when a leader dies, and when it is told to stop.
 
 Two operators are child processes with their usual settings and leader election. The one that leads gets a signal, a
 job is submitted that it can't decide any more, and the clock that started with the signal stops when that job has its
@@ -157,8 +157,8 @@ def records(way: Signals, times: list[HandOver]) -> list[Record]:
         "leaseTaken": round(max((one.held for one in times), default=0.0), 3),
     }
     return [
-        Record("S16", "handover_p50", quantile(decided, 0.5), "s", conditions),
-        Record("S16", "handover_max", max(decided, default=0.0), "s", conditions),
+        Record("HA", "handover_p50", quantile(decided, 0.5), "s", conditions),
+        Record("HA", "handover_max", max(decided, default=0.0), "s", conditions),
     ]
 
 

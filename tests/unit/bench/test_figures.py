@@ -181,6 +181,6 @@ def test_every_bar_has_a_name_of_its_own() -> None:
 def test_the_worst_hand_over_of_each_signal_has_a_bar_of_its_own() -> None:
     killed = handovers(Signals.SIGKILL, [HandOver(9.0, 9.5), HandOver(11.0, 12.25)])
     stopped = handovers(Signals.SIGTERM, [HandOver(0.2, 2.5)])
-    found = [one for one in judged([*killed, *stopped]) if one.bar.id == "S16"]
+    found = [one for one in judged([*killed, *stopped]) if one.bar.id == "HA"]
     assert [(one.worst, one.word) for one in found] == [(12.25, "pass"), (2.5, "MISS")]
     assert killed[0].conditions["leaseTaken"] == 11.0
