@@ -185,9 +185,9 @@ def test_a_gang_restarts_once_although_the_operator_is_killed_at(
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("write", ALONE, ids=lambda write: write.name)
 def test_a_worker_alone_is_charged_and_made_again_once_although_the_operator_is_killed_at(
-    world: Operated, tmp_path: Path, write: Write, moment: Moment
+    world: Operated, forks: OperatorForks, tmp_path: Path, write: Write, moment: Moment
 ) -> None:
-    with Crew(world, write, moment, tmp_path) as crew:
+    with Crew(world, forks, write, moment, tmp_path) as crew:
         world.kubectl.apply(a_cluster())
         alone = {"framework": {"name": "custom"}, "restart": {"scope": "Worker"}}
         world.apply(a_job(workers=WORKERS, **alone))

@@ -130,9 +130,9 @@ def merge(
 ) -> list[Wire]:
     """Return the list to store: exactly the conditions of `new`, in their order.
 
-    `lastTransitionTime` stays as stored while the status stays, and for a timed condition its reason; a stored condition of a type that `new`
-    lacks is dropped. Messages lose surrounding space and what is beyond `MAX_MESSAGE`, so that the same
-    facts give the same bytes.
+    `lastTransitionTime` stays as stored while the status stays, and for a timed condition its reason; a stored
+    condition of a type that `new` lacks is dropped. Messages lose surrounding space and what is beyond `MAX_MESSAGE`,
+    so that the same facts give the same bytes.
 
     Args:
         old: `status.conditions` as stored.
