@@ -112,6 +112,9 @@ def test_the_operators_death_at_any_write_does_not_change_how_the_job_ends(
 
 @settings(max_examples=EXAMPLES)
 @given(TROUBLE, KILLS, st.booleans())
+@example(  # workers of two nodes lost in turn
+    Story(workers=2, fates=((1, 0, 1, "", True), (1, 1, 1, "", True)), alone=True), frozenset(), False
+)
 def test_whatever_happens_attempts_never_overlap_and_the_job_ends(
     story: Story, kills: frozenset[int], before: bool
 ) -> None:

@@ -59,9 +59,14 @@ def _ran(pod: PodFact) -> bool:
 
 
 def _lately(facts: JobFacts, node: str) -> bool:
-    """Tell whether the last restart was one at no charge, of a worker alone, on this node and a moment ago."""
+    """Tell whether this node lost a worker a moment ago already, at no charge, in a series of workers made alone.
+
+    Not only the last restart counts: workers of two nodes that are lost in turn would else be made for ever.
+    """
     progress = facts.job.progress
-    if not progress.restarts or progress.recovery is None or progress.recovery.rung is not Rung.WORKER:
+    if progress.recovery is None or progress.recovery.rung is not Rung.WORKER:
         return False
-    last = progress.restarts[-1]
-    return not last.charged and last.node == node and facts.now - last.at < SETTLED_SECONDS
+    return any(
+        not one.charged and one.node == node and facts.now - one.at < SETTLED_SECONDS
+        for one in progress.restarts
+    )
