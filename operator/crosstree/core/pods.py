@@ -12,6 +12,9 @@ from crosstree.core.verdict import drained, leaving
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 """Taint by which an admin says that a node is down and nothing runs on it. Kubernetes itself acts on it, too."""
 
+OUT_OF_SERVICE_TAINT = f"{OUT_OF_SERVICE}=nodeshutdown:NoExecute"
+"""The same as `kubectl taint node NAME` takes it; without an effect it refuses."""
+
 
 class PodPhase(Enum):
     """`status.phase` of a pod."""

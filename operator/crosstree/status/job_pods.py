@@ -21,7 +21,7 @@ from crosstree.core.lifecycle import (
 )
 from crosstree.core.lifecycle.facts import condition, since
 from crosstree.core.lifecycle.failure import device_trouble
-from crosstree.core.pods import OUT_OF_SERVICE, PodFact, PodPhase
+from crosstree.core.pods import OUT_OF_SERVICE_TAINT, PodFact, PodPhase
 from crosstree.status.conditions import Condition, Reason, Type
 
 NAMED = 3
@@ -121,7 +121,7 @@ def _silent(facts: JobFacts, name: str) -> str:
         return (
             f"Node {name} is NotReady, but its kubelet reports: it is waited for until it confirms that {shown} ended. "
             "Sooner if the machine is certainly down and its Node object is deleted, or tainted "
-            f"{OUT_OF_SERVICE}."
+            f"{OUT_OF_SERVICE_TAINT}."
         )
     bound = max(bounds)
     if bound <= facts.now:
@@ -131,5 +131,5 @@ def _silent(facts: JobFacts, name: str) -> str:
     return (
         f"Node {name} is NotReady and can't confirm that {shown} ended: they are waited for until {to_rfc3339(bound)}, "
         "then removed by force. Sooner if the node is back; or, if the machine is certainly down, delete its Node "
-        f"object or taint it {OUT_OF_SERVICE}."
+        f"object or taint it {OUT_OF_SERVICE_TAINT}."
     )
