@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from enum import Enum
 
 import numpy as np
@@ -177,7 +178,7 @@ def _nowhere(gang: Gang, snapshot: Snapshot, rejected: Sequence[Rejection]) -> t
     """Explain a gang that no pool could ever take."""
     if rejected:
         return rejected[0].reason, rejected[0].message
-    models = _listing(sorted({pool.profile.id for pool in snapshot.pools}))
+    models = _listing(_nearest(gang.models, sorted({pool.profile.id for pool in snapshot.pools})))
     asked = _listing(gang.models) or (
         f"accelerator of vendor {gang.vendor}" if gang.vendor else "accelerator"
     )
@@ -190,6 +191,12 @@ def _nowhere(gang: Gang, snapshot: Snapshot, rejected: Sequence[Rejection]) -> t
         WaitReason.MODEL_UNAVAILABLE,
         f"AICluster {snapshot.cluster} has no {asked}. Models here: {models}.",
     )
+
+
+def _nearest(asked: Sequence[str], there: Sequence[str]) -> list[str]:
+    """Return the names there are, those first that are spelled like one that was asked for."""
+    near = [name for model in asked for name in get_close_matches(model, there, n=SHOWN)]
+    return list(dict.fromkeys((*near, *there)))
 
 
 def _workers(count: int) -> str:

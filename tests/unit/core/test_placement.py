@@ -216,6 +216,16 @@ def test_missing_model_names_the_models_there_are():
     assert wait.message == "AICluster east has no nvidia-b200. Models here: nvidia-h100-sxm."
 
 
+def test_models_spelled_like_the_missing_one_come_first():
+    names = [f"amd-mi{number}x" for number in range(300, 308)] + ["nvidia-h100-nvl", "nvidia-h100-sxm"]
+    pools = [a_pool(name=f"pool-{name}", model=name) for name in names]
+    wait = waits(a_snapshot(*pools, gangs=[a_gang(models=["nvidia-h100-smx"])]))
+    assert wait.message == (
+        "AICluster east has no nvidia-h100-smx. Models here: nvidia-h100-sxm, nvidia-h100-nvl, amd-mi300x, "
+        "amd-mi301x, amd-mi302x, amd-mi303x and 4 more."
+    )
+
+
 def test_vendor_that_is_not_there_is_named():
     wait = waits(a_snapshot(gangs=[a_gang(vendor="huawei")]))
     assert wait.message == "AICluster east has no accelerator of vendor huawei. Models here: nvidia-h100-sxm."
