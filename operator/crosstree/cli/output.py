@@ -6,11 +6,12 @@ Colour only on a terminal. Nothing here knows the cluster; verbs hand over plain
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from crosstree.cli.options import Format
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-PIPED_WIDTH = 160
-"""Columns when the answer goes into a file or a pipe, which has no width of its own."""
+PIPED_WIDTH = 100_000
+"""Columns when the answer goes into a file or a pipe: more than any row has, so that none is wrapped or cut."""
 
 BAR = 20
 """Cells of a bar."""
@@ -37,12 +38,30 @@ _STYLES = {
 
 
 def console(*, no_color: bool = False, stderr: bool = False) -> Console:
-    """Return a console for this process: colour and real width on a terminal, plain and wide in a pipe."""
+    """Return a console for this process: colour and real width on a terminal, plain and a row a line in a pipe."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else PIPED_WIDTH
-    return Console(file=stream, width=width, no_color=no_color or None, highlight=False, soft_wrap=False)
+    if stream.isatty():
+        return Console(file=stream, no_color=no_color or None, highlight=False)
+    trimmed = cast("TextIO", _Trimmed(stream))
+    return Console(file=trimmed, width=PIPED_WIDTH, no_color=no_color or None, highlight=False)
+
+
+class _Trimmed(io.TextIOBase):
+    """Drops the blanks at the end of lines, with which a table fills each row up to its longest."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Pass text on; it comes in whole lines."""
+        self._stream.write("\n".join(line.rstrip(" ") for line in text.split("\n")))
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass it on."""
+        self._stream.flush()
 
 
 def emit(value: object, form: Format) -> None:
@@ -76,7 +95,10 @@ def plain(value: Any) -> Any:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """Build a table; columns whose name starts with `#` are numbers and stand on the right."""
+    """Build a table; columns whose name starts with `#` are numbers and stand on the right.
+
+    A cell is one line, whatever it is made of: messages of containers are not.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -85,7 +107,9 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         right = name.startswith("#")
         made.add_column(name.removeprefix("#"), justify="right" if right else "left", header_style="bold")
     for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else styled(str(cell)) for cell in row))
+        made.add_row(
+            *(cell if isinstance(cell, Text) else styled(" ".join(str(cell).splitlines())) for cell in row)
+        )
     return made
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crosstree.cli.output import BAR, ago, bar, plain
+from crosstree.cli.output import BAR, ago, bar, console, plain, table
 
 COUNT = st.integers(min_value=0, max_value=10**6)
 
@@ -54,3 +54,10 @@ def test_values_become_plain_data() -> None:
     assert plain({"a": Thing("x", Colour.RED, (1, 2))}) == {
         "a": {"name": "x", "colour": "red", "parts": [1, 2]}
     }
+
+
+def test_a_row_that_is_piped_is_one_line_and_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "word " * 400 + "end"
+    console().print(table("Jobs", ("JOB", "WHY"), [("a", "two\nlines"), ("b", long), ("c", "short")]))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["Jobs", "JOB  WHY", "a    two lines", f"b    {long}", "c    short"]
