@@ -21,6 +21,11 @@ OURS = f"/apis/{GROUP}/{VERSION}"
 PAGE = 500
 """Objects per page of a list."""
 
+UNKNOWN = (
+    f"this cluster does not know {GROUP}/{VERSION} yet; install the chart (docs/how-to/install.md), or, to try it, "
+    "run `crosstree crds --apply` and `crosstree run`."
+)
+
 
 @asynccontextmanager
 async def connected(kubeconfig: str | None, context: str | None) -> AsyncIterator[Api]:
@@ -65,6 +70,32 @@ async def get(api: Api, path: str, query: Mapping[str, str] | None = None) -> Js
     return found
 
 
+async def found(api: Api, path: str, missing: str) -> Json:
+    """Read one object of Crosstree's.
+
+    Raises:
+        NotFound: it is not there, in the words of `missing`.
+        Refused: Crosstree's kinds are not there, or reading them is not allowed.
+    """
+    try:
+        return await get(api, path)
+    except NotFound as error:
+        await known(api)
+        raise NotFound(missing, status=404) from error
+
+
+async def known(api: Api) -> None:
+    """Make sure that the cluster knows Crosstree's kinds.
+
+    Raises:
+        Refused: it does not.
+    """
+    try:
+        await get(api, OURS)
+    except NotFound as error:
+        raise Refused(UNKNOWN, status=404) from error
+
+
 async def listed(api: Api, path: str, query: Mapping[str, str] | None = None) -> list[Json]:
     """Read every page of a list.
 
@@ -79,10 +110,7 @@ async def listed(api: Api, path: str, query: Mapping[str, str] | None = None) ->
             page = await get(api, path, asked)
         except NotFound as error:
             if path.startswith(OURS):
-                raise Refused(
-                    f"this cluster does not know {GROUP}/{VERSION} yet; install it with `crosstree crds --apply`.",
-                    status=404,
-                ) from error
+                raise Refused(UNKNOWN, status=404) from error
             raise
         items.extend(page.get("items", ()))
         more = page.get("metadata", {}).get("continue", "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from crosstree.base.errors import NotFound, Unavailable
-from crosstree.cli.access import listed
+from crosstree.cli.access import known, listed
 
 if TYPE_CHECKING:
     from crosstree.adapters.client import Api
@@ -47,7 +47,7 @@ async def loaded(api: Api) -> View:
     """List our kinds, nodes, pods and PriorityClasses once, and return what the operator would see now.
 
     Raises:
-        SettingsError: the cluster does not know our kinds.
+        Refused: the cluster does not know our kinds.
         Unavailable: nodes or pods could not be listed in time.
     """
     from crosstree import translate
@@ -59,6 +59,7 @@ async def loaded(api: Api) -> View:
     from crosstree.base.clock import SystemClock
     from crosstree.catalog.load import load, load_fabrics
 
+    await known(api)
     live = LiveCluster(load(), load_fabrics(), translate, SystemClock(), Deaf())
     await relist(api, live.store)
     live.view()  # so that the columns know which labels matter before the first node comes
