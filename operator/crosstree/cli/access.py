@@ -18,6 +18,7 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 OURS = f"/apis/{GROUP}/{VERSION}"
+LEASES = "/apis/coordination.k8s.io/v1/leases"
 PAGE = 500
 """Objects per page of a list."""
 
@@ -116,3 +117,21 @@ async def listed(api: Api, path: str, query: Mapping[str, str] | None = None) ->
         more = page.get("metadata", {}).get("continue", "")
         if not more:
             return items
+
+
+async def silent_since(api: Api) -> str | None:
+    """Return when an operator last renewed its lease, if the lease has run out three times since; else None.
+
+    None also where no lease is to be seen: an operator may act without one, and few users may list leases.
+    """
+    from crosstree.base.clock import SystemClock, from_rfc3339, to_rfc3339
+
+    try:
+        leases = await listed(api, LEASES, {"fieldSelector": "metadata.name=crosstree"})
+    except Refused:
+        return None
+    specs = [spec for lease in leases if (spec := lease.get("spec", {})).get("renewTime")]
+    ends = [(from_rfc3339(spec["renewTime"]), spec.get("leaseDurationSeconds", 0)) for spec in specs]
+    renewed, seconds = max(ends, default=(0.0, 0))
+    silent = bool(ends) and SystemClock().now() - renewed > 3 * seconds
+    return to_rfc3339(renewed) if silent else None

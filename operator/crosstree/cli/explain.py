@@ -1,4 +1,4 @@
-"""`crosstree explain`: why a job waits or where it runs, with the room there is for it right now.
+"""`crosstree explain`: why a job waits, where it runs or why it failed, with the room there is for it right now.
 
 The sentences are those of its status; the table and what would help are computed now, by the operator's own
 core on the operator's own view.
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crosstree.base.errors import NotFound, SettingsError
-from crosstree.cli.access import OURS, Json, get, talk
+from crosstree.base.errors import SettingsError
+from crosstree.cli.access import OURS, Json, found, silent_since, talk
+from crosstree.cli.jobs import finish, warn
 from crosstree.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output
 from crosstree.cli.output import console, emit, plain, styled, table
 
@@ -34,7 +35,7 @@ def explain(
     context: Context = None,
     no_color: NoColor = False,
 ) -> None:
-    """Say why a job waits, what would help, and how much room there is; or where it runs and how well placed."""
+    """Say why a job waits, what would help, and how much room there is; or where it runs, or why it failed."""
     inside, _, name = job.rpartition("/")
     if inside and namespace and inside != namespace:
         raise SettingsError(f"{job} is in namespace {inside}, but -n says {namespace}; give one of them.")
@@ -42,20 +43,28 @@ def explain(
     if output is not Format.TABLE:
         emit({**told, "room": plain(told["room"])}, output)
         return
-    _draw(console(no_color=no_color), told)
+    draw(console(no_color=no_color), told)
 
 
 async def _told(api: Api, namespace: str, name: str) -> Json:
     """Gather the answer as plain values."""
-    try:
-        raw = await get(api, f"{OURS}/namespaces/{namespace}/trainingjobs/{name}")
-    except NotFound as error:
-        raise NotFound(f"no TrainingJob {name!r} in namespace {namespace}.", status=404) from error
+    path = f"{OURS}/namespaces/{namespace}/trainingjobs/{name}"
+    raw = await found(api, path, f"no TrainingJob {name!r} in namespace {namespace}.")
+    told = said_of(raw)
+    told["operatorSilentSince"] = await silent_since(api)
+    if told["placement"] is None and told["finished"] is None:
+        await _computed(api, raw, told)
+    return told
+
+
+def said_of(raw: Json) -> Json:
+    """Return what the job's status says, with room for what is computed."""
     seen = raw.get("status", {})
-    told: Json = {
-        "job": f"{namespace}/{name}",
+    return {
+        "job": f"{raw['metadata']['namespace']}/{raw['metadata']['name']}",
         "phase": seen.get("phase", "Pending"),
         "waiting": seen.get("waiting"),
+        "finished": finish(seen),
         "placement": seen.get("placement"),
         "attempt": seen.get("attempt", 0),
         "restarts": seen.get("restarts", []),
@@ -67,10 +76,8 @@ async def _told(api: Api, namespace: str, name: str) -> Json:
         "room": [],
         "decision": "",
         "waysOut": [],
+        "operatorSilentSince": None,
     }
-    if told["placement"] is None and told["phase"] not in ("Succeeded", "Failed"):
-        await _computed(api, raw, told)
-    return told
 
 
 async def _computed(api: Api, raw: Json, told: Json) -> None:
@@ -113,19 +120,11 @@ async def _computed(api: Api, raw: Json, told: Json) -> None:
     ]
 
 
-def _draw(screen: Console, told: Json) -> None:
+def draw(screen: Console, told: Json) -> None:
+    """Draw the answer: what became of the job or why it waits, then where it runs or what would let it."""
+    warn(screen, told["operatorSilentSince"])
     screen.print(styled(told["job"]), styled(told["phase"]))
-    waiting = told["waiting"]
-    if waiting:
-        screen.print(f"\nIt waits: {waiting.get('reason', '')}", style="bold yellow", markup=False)
-        screen.print(f"  {waiting.get('message', '')}", markup=False)
-    elif told["placement"] is None:
-        if not told["conditions"]:
-            screen.print(
-                "\nNo operator has looked at it yet. If that stays so, none runs: see `crosstree run`."
-            )
-        for condition in told["conditions"]:
-            screen.print(f"  {condition['type']}={condition['status']}: {condition['message']}", markup=False)
+    _because(screen, told)
     _recovery(screen, told["recovery"])
     if told["decision"]:
         screen.print(f"\n{told['decision']}", markup=False)
@@ -153,6 +152,32 @@ def _draw(screen: Console, told: Json) -> None:
         )
 
 
+def _because(screen: Console, told: Json) -> None:
+    """Say how the job ended, why it waits, or what else its status says of a job without a place."""
+    waiting = told["waiting"]
+    if told["finished"]:
+        _finish(screen, told["phase"], told["finished"])
+    elif waiting:
+        screen.print(f"\nIt waits: {waiting.get('reason', '')}", style="bold yellow", markup=False)
+        screen.print(f"  {waiting.get('message', '')}", markup=False)
+    elif told["placement"] is None:
+        if not told["conditions"]:
+            screen.print(
+                "\nNo operator has looked at it yet. If that stays so, none runs: see `crosstree run`."
+            )
+        for condition in told["conditions"]:
+            screen.print(f"  {condition['type']}={condition['status']}: {condition['message']}", markup=False)
+
+
+def _finish(screen: Console, phase: str, finished: Json) -> None:
+    """Say how the job ended."""
+    if phase == "Failed":
+        screen.print(f"\nIt failed: {finished['reason']}", style="bold red", markup=False)
+    else:
+        screen.print("\nIt succeeded.", style="bold green")
+    screen.print(f"  {finished['message']}", markup=False)
+
+
 def _recovery(screen: Console, recovery: Json | None) -> None:
     """Say how the last failure is being, or was, recovered from."""
     if not recovery:
@@ -163,11 +188,12 @@ def _recovery(screen: Console, recovery: Json | None) -> None:
 
 
 def _placement(screen: Console, told: Json) -> None:
-    """Draw where a job runs, and how that compares with the best there could have been."""
+    """Draw where a job runs, or last ran, and how that compares with the best there could have been."""
     placed = told["placement"]
     spans = placed.get("spans", [])
+    does = "ran" if told["finished"] else "runs"
     screen.print(
-        f"\nAttempt {told['attempt']} runs in pool {placed['pool']} ({placed['model']}) on "
+        f"\nAttempt {told['attempt']} {does} in pool {placed['pool']} ({placed['model']}) on "
         + _nodes(len(placed["nodes"]))
         + "".join(f", {s['domains']} {s['level']} (at least {s['lowerBound']} needed)" for s in spans),
         markup=False,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crosstree.base.errors import NotFound
-from crosstree.cli.access import OURS, Json, listed, talk
+from crosstree.cli.access import OURS, Json, listed, silent_since, talk
+from crosstree.cli.jobs import finish, warn, why
 from crosstree.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output
 from crosstree.cli.output import ago, bar, console, emit, styled, table
 
@@ -38,13 +39,14 @@ def status(
         emit(facts, output)
         return
     screen = console(no_color=no_color)
+    warn(screen, facts["operatorSilentSince"])
     if not facts["clusters"]:
         screen.print(
             "No AICluster yet: apply one, and every accelerator of this Kubernetes cluster appears here."
         )
     for one in facts["clusters"]:
         _draw(screen, one)
-    _jobs(screen, facts["jobs"])
+    draw_jobs(screen, facts["jobs"])
 
 
 async def _facts(api: Api, only: str | None, namespace: str | None, *, nodes: bool) -> Json:
@@ -53,7 +55,7 @@ async def _facts(api: Api, only: str | None, namespace: str | None, *, nodes: bo
     if only is not None and only not in (names := [each["metadata"]["name"] for each in found]):
         raise NotFound(f"no AICluster {only!r}; there are: {', '.join(names) or 'none'}.", status=404)
     where = f"/namespaces/{namespace}" if namespace else ""
-    jobs = [_job(each) for each in await listed(api, f"{OURS}{where}/trainingjobs")]
+    jobs = [job_facts(each) for each in await listed(api, f"{OURS}{where}/trainingjobs")]
     alone = len(found) == 1
     clusters = [_cluster(each) for each in found if only in (None, each["metadata"]["name"])]
     if nodes:
@@ -65,7 +67,7 @@ async def _facts(api: Api, only: str | None, namespace: str | None, *, nodes: bo
             one["nodeList"] = node_rows(live.snapshot_of(one["name"]), failures)
     if only is not None:
         jobs = [job for job in jobs if job["cluster"] == only or (alone and not job["cluster"])]
-    return {"clusters": clusters, "jobs": jobs}
+    return {"clusters": clusters, "jobs": jobs, "operatorSilentSince": await silent_since(api)}
 
 
 def _cluster(raw: Json) -> Json:
@@ -81,7 +83,7 @@ def _cluster(raw: Json) -> Json:
     }  # fmt: skip
 
 
-def _job(raw: Json) -> Json:
+def job_facts(raw: Json) -> Json:
     """Pick the parts of a TrainingJob that answer the question."""
     spec, seen = raw["spec"], raw.get("status", {})
     return {
@@ -95,6 +97,7 @@ def _job(raw: Json) -> Json:
         "span": seen.get("span", ""),
         "attempt": seen.get("attempt", 0),
         "waiting": seen.get("waiting"),
+        "finished": finish(seen),
         "created": raw["metadata"]["creationTimestamp"],
     }
 
@@ -178,8 +181,8 @@ def _failures(row: Mapping[str, Any]) -> str:
     )
 
 
-def _jobs(screen: Console, jobs: Sequence[Json]) -> None:
-    """Draw jobs, those that need somebody first; why each one waits stands beside it."""
+def draw_jobs(screen: Console, jobs: Sequence[Json]) -> None:
+    """Draw jobs, those that need somebody first; why each one waits, or failed, stands beside it."""
     from crosstree.base.clock import SystemClock, from_rfc3339
 
     if not jobs:
@@ -192,22 +195,14 @@ def _jobs(screen: Console, jobs: Sequence[Json]) -> None:
     rows = [
         (
             f"{job['namespace']}/{job['name']}", job["phase"], job["workers"], job["accelerators"], job["model"],
-            job["span"], ago(now - from_rfc3339(job["created"])), _why(job["waiting"]),
+            job["span"], ago(now - from_rfc3339(job["created"])), why(job),
         )
         for job in ranked[:SHOWN]
     ]  # fmt: skip
     counts = ", ".join(
         f"{n} {phase}" for phase in _ORDER if (n := sum(job["phase"] == phase for job in jobs))
     )
-    columns = ("JOB", "PHASE", "#WORKERS", "#ACCELERATORS", "MODEL", "SPAN", "#AGE", "WHY IT WAITS")
+    columns = ("JOB", "PHASE", "#WORKERS", "#ACCELERATORS", "MODEL", "SPAN", "#AGE", "WHY IT WAITS OR FAILED")
     screen.print(table(f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}: {counts}", columns, rows))
     if len(jobs) > SHOWN:
         screen.print(f"  … and {len(jobs) - SHOWN} more; -o json has all of them.")
-
-
-def _why(waiting: Mapping[str, str] | None) -> str:
-    if not waiting:
-        return ""
-    text = waiting.get("message", "")
-    reason = waiting.get("reason", "")
-    return text if text.startswith(reason) else f"{reason}: {text}"
