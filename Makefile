@@ -87,7 +87,7 @@ binaries: setup
 cluster-up: setup ## Start a local cluster: NODES=1000 REAL_NODES=0 FLEET=file.yaml NAME=default; prints its kubeconfig last
 	@$(BIN)/python -m localcluster up --name $(NAME) --nodes $(NODES) --real-nodes $(REAL_NODES) --fleet $(FLEET)
 
-cluster-down: setup ## Stop the local cluster NAME and forget it
+cluster-down: setup ## Stop the local cluster NAME; its logs and kubeconfig stay
 	@$(BIN)/python -m localcluster down --name $(NAME)
 
 image: setup ## Make the container image without a container engine: out/crosstree-VERSION.oci.tar

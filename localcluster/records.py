@@ -68,17 +68,35 @@ def load(state: Path) -> Record:
         NotRunning: there is no record, or the process it names is gone.
     """
     try:
-        found = json.loads((state / _FILE).read_text())
+        record = _read(state)
     except FileNotFoundError:
+        others = ", ".join(names_up())
+        instead = f"Up: {others}; add --name NAME to use one of them. " if others else ""
         raise NotRunning(
-            f"no cluster {state.name!r} is up. Start it with: python -m localcluster up"
+            f"no cluster {state.name!r} is up. {instead}Start it with: python -m localcluster up"
         ) from None
-    record = Record(**{**found, "supervisor": tuple(found["supervisor"])})
     if not record.supervision.process.alive():
         raise NotRunning(
             f"cluster {state.name!r} is gone (its supervisor, pid {record.supervisor[0]}, ended)."
         )
     return record
+
+
+def names_up() -> list[str]:
+    """Names of the clusters that are up, of those whose records lie where they do by default."""
+    return sorted(file.parent.name for file in paths.state_root().glob(f"*/{_FILE}") if _alive(file.parent))
+
+
+def _alive(state: Path) -> bool:
+    try:
+        return _read(state).supervision.process.alive()
+    except (OSError, ValueError, TypeError, LookupError):
+        return False  # ended, or begun, right now
+
+
+def _read(state: Path) -> Record:
+    found = json.loads((state / _FILE).read_text())
+    return Record(**{**found, "supervisor": tuple(found["supervisor"])})
 
 
 def forget(state: Path) -> None:

@@ -64,6 +64,9 @@ def down(options: argparse.Namespace) -> None:
     with told(reporter):
         reporter.phase(f"end cluster {options.name!r}")
         cluster.close()
+    print(
+        f"its logs and kubeconfig stay in {cluster.state}, until the next one of this name", file=sys.stderr
+    )
 
 
 def path(options: argparse.Namespace) -> None:
