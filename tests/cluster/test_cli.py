@@ -14,6 +14,8 @@ import pytest
 
 from crosstree.base.names import API_VERSION
 from crosstree.cli.operator_process import Operator
+from localcluster import faults
+from localcluster.kubeconfig import connect
 from tests.support.control_plane import ControlPlane
 from tests.support.waiting import eventually
 
@@ -109,6 +111,22 @@ def test_a_running_job_is_explained_by_where_it_runs(cli: Cli, control_plane: Co
     )
     assert sum(share["count"] for share in told["placement"]["nodes"]) == 2
     assert "runs in pool" in cli("explain", "runs", "-n", NAMESPACE)
+
+
+def test_a_job_that_failed_is_explained_by_its_end(cli: Cli, control_plane: ControlPlane) -> None:
+    control_plane.kubectl.apply(_job("fails", restart={"maxRestarts": 0}))
+    eventually(
+        lambda: cli.json("explain", f"{NAMESPACE}/fails"), until=lambda t: t["phase"] == "Running", within=30
+    )
+    faults.fail_pod(connect(control_plane.kubeconfig), NAMESPACE, "fails-worker-1", 3)
+    told = eventually(
+        lambda: cli.json("explain", f"{NAMESPACE}/fails"), until=lambda t: t["phase"] == "Failed", within=30
+    )
+    said = cli("explain", f"{NAMESPACE}/fails")
+    assert f"It failed: {told['finished']['reason']}\n  {told['finished']['message']}\n" in said
+    assert " runs in pool" not in said
+    row = next(row for row in cli("status").splitlines() if row.startswith(f"{NAMESPACE}/fails "))
+    assert row.endswith(told["finished"]["message"])
 
 
 def test_a_job_that_can_not_run_is_explained_with_counts_and_a_way_out(
