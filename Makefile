@@ -6,6 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 
+JOBS   ?= 2
 NODES  ?= 1000
 REAL_NODES ?= 0
 FLEET  ?= localcluster/fleets/mixed.yaml
@@ -48,7 +49,7 @@ test-unit: setup ## Tests without an API server
 
 test-cluster: setup binaries ## Tests against a real API server (CROSSTREE_TEST_KUBECONFIG, else a local one)
 	@echo "==> tests against a real API server"
-	@$(BIN)/python -m pytest -m "cluster and not e2e" $(ARGS)
+	@$(BIN)/python -m pytest -m "cluster and not e2e" --numprocesses $(if $(CROSSTREE_TEST_KUBECONFIG),1,$(JOBS)) --dist loadfile $(ARGS)
 
 test-e2e: setup image trainer ## Tests with real kubelets and containers on this machine (root; see docs/how-to/real-nodes.md)
 	@$(BIN)/python -c 'from localcluster.realnode import missing; import sys; sys.exit(missing() or 0)'

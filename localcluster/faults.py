@@ -12,7 +12,7 @@ from typing import assert_never
 from urllib.parse import quote
 
 from localcluster.api import STRATEGIC, Api, Json
-from localcluster.errors import FleetError, LocalClusterError
+from localcluster.errors import ApiError, FleetError, LocalClusterError
 from localcluster.nodes import MANAGED
 
 FAILED = "localcluster.dev/failed"  # annotation of nodes; our node stages leave such a node alone
@@ -70,10 +70,14 @@ def _each_pod(api: Api, node: str, *, frozen: str | None, ready: str) -> None:
     """
     for pod in pods_on(api, node):
         path = _pod(pod["metadata"]["namespace"], pod["metadata"]["name"])
-        if pod["status"].get("phase") == "Running":
-            condition = _condition("Ready", ready, "", "", heartbeat=False)
-            _patch_status(api, path, {"conditions": [condition]})
-        api.patch(path, {"metadata": {"annotations": {FROZEN: frozen}}})
+        try:
+            if pod["status"].get("phase") == "Running":
+                condition = _condition("Ready", ready, "", "", heartbeat=False)
+                _patch_status(api, path, {"conditions": [condition]})
+            api.patch(path, {"metadata": {"annotations": {FROZEN: frozen}}})
+        except ApiError as error:
+            if error.status != 404:  # gone since it was listed
+                raise
 
 
 def fail_devices(api: Api, name: str, resource: str, count: int) -> None:

@@ -65,7 +65,11 @@ def test_a_change_of_what_may_change_is_taken(kubectl: Kubectl, after: Json) -> 
 
 def test_a_job_that_leaves_things_out_gets_the_defaults(kubectl: Kubectl) -> None:
     stored = kubectl.get("tj", "train", "default")["spec"]
-    assert (stored["queue"], stored["suspend"], stored["restart"]) == ("default", False, {"maxRestarts": 3})
+    assert (stored["queue"], stored["suspend"], stored["restart"]) == (
+        "default",
+        False,
+        {"maxRestarts": 3, "scope": "Gang"},
+    )
 
 
 def test_what_a_template_holds_beyond_our_schema_is_kept(kubectl: Kubectl) -> None:

@@ -246,7 +246,7 @@ def test_endpoints_and_logs_hold_no_secret(world: Operated, both: tuple[Operated
     world.local.kill("kube-apiserver")  # failures are logged, with their requests
     world.local.start_component("kube-apiserver")
     world.fail(0, exit_code=3)
-    world.runs(attempt=2)
+    world.wait(lambda seen: seen.get("attempt") == 2)
     texts = {path: operator.get(path)[1] for path in ("/healthz", "/readyz", "/metrics")}
     texts["the log"] = operator.log.read_text()
     assert texts["/healthz"] == texts["/readyz"] == "ok\n"

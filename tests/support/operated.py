@@ -21,6 +21,7 @@ from tests.support.kubectl import Kubectl
 from tests.support.objects import a_cluster
 from tests.support.operator_process import ROOT, OperatorProcess
 from tests.support.pod_record import PodRecord
+from tests.support.reminder import Reminder
 from tests.support.waiting import eventually
 
 Json = dict[str, Any]
@@ -186,7 +187,7 @@ def bare(*groups: Json, **options: Any) -> Iterator[Operated]:
     fleet = Fleet.parse({"groups": list(groups)})
     with localcluster.Cluster(fleet=fleet, audit=True, **options) as local:
         kubectl = Kubectl(local.bin / "kubectl", local.kubeconfig)
-        with PodRecord(local) as record:
+        with PodRecord(local) as record, Reminder(local):
             yield Operated(local, kubectl, record)
 
 
