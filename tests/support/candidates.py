@@ -140,7 +140,8 @@ class Candidate:
                 self.lost += 1
                 self.kill(back_after=1.0)
             case Look(after) | Claim(after, _) if after > 0:
-                self._soon(after)
+                # Less than a float of this clock can tell would come back to the same moment for ever.
+                self._soon(max(after, 1e-6))
             case Look():
                 self._look()
             case Claim(_, over):
