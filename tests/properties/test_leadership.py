@@ -93,10 +93,12 @@ def _strike(world: World, trouble: Trouble, deleted_at: list[float]) -> None:
             candidate.kill(back_after=trouble.seconds)
         case "foreign":
             world.store.write(world.store.record, "somebody", "by hand", 10.0)
-        case _ if not deleted_at:
-            # Once: who deletes it again while candidates watch its absence makes absence look older than it is.
+        case _ if not deleted_at and not any(one.misses_the_lease for one in world.candidates):
+            # Once, and not while a candidate watches its absence: absence would look older to it than it is.
             deleted_at.append(world.now)
             world.store.delete()
+        case _:
+            pass
 
 
 def test_a_quiet_leader_stays_and_renews_at_its_pace() -> None:

@@ -112,6 +112,11 @@ class Candidate:
         self._standing: Standing | None = None
         self.world.at(self.world.now + back_after, self._start)
 
+    @property
+    def misses_the_lease(self) -> bool:
+        """Whether it has looked, and found none when it looked last."""
+        return self._standing is not None and self._standing.looked and self._standing.seen is None
+
     def _start(self) -> None:
         self._life += 1
         self._standing = Standing(self.name)
