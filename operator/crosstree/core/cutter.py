@@ -71,11 +71,12 @@ class Cutter:
         ):
             return last.snapshot, False
         rows = last.rows if last is not None else columns.rows(layout.names)
-        snapshot = replace(
-            self._snapshot(layout, gangs, rows, last),
-            suspect=_marked(layout.names, suspects),
-            spares=spares,
-        )
+        # Told apart by name, which takes a look at every node: only when other nodes are suspect than before.
+        if last is not None and last.suspects == suspects:
+            suspect = last.snapshot.suspect
+        else:
+            suspect = _marked(layout.names, suspects)
+        snapshot = replace(self._snapshot(layout, gangs, rows, last), suspect=suspect, spares=spares)
         fresh = last is None or not _same(last.snapshot, snapshot)
         if last is not None and not fresh:
             snapshot = last.snapshot
