@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from crosstree.base.words import listed
 from crosstree.core.cluster import Cluster, Queue
 from crosstree.core.job import Job
 from crosstree.core.plan import Wait, WaitReason
@@ -88,6 +89,4 @@ def _wait(job: Job, reason: WaitReason, message: str) -> Wait:
 
 def _some(names: Mapping[str, object]) -> str:
     """List the first few names in order; an empty mapping reads `none`."""
-    first = sorted(names)[:SHOWN]
-    more = len(names) - len(first)
-    return (", ".join(first) or "none") + (f" and {more} more" if more else "")
+    return listed(sorted(names), SHOWN) or "none"

@@ -13,6 +13,7 @@ from enum import Enum
 
 import numpy as np
 
+from crosstree.base.words import listed
 from crosstree.core.candidates import Candidate, Rejection, candidates, judge, wanted
 from crosstree.core.capacity import Trial
 from crosstree.core.diagnose import Diagnosis, NodeCounts, diagnose
@@ -55,7 +56,7 @@ def verdict(gang: Gang, trial: Trial, policy: Policy, effort: Effort) -> Wait:
     if effort is Effort.FULL:
         parts.append(way_out(gang, chosen, candidate, trial))
     if len(found) > 1:
-        parts.append(f"Also short: {_listing([one.model for one, _ in found if one is not chosen])}.")
+        parts.append(f"Also short: {listed([one.model for one, _ in found if one is not chosen], SHOWN)}.")
     return Wait(gang.key, gang.uid, chosen.reason, _bounded(" ".join(part for part in parts if part), policy))
 
 
@@ -66,7 +67,7 @@ def what(gang: Gang, found: Diagnosis) -> str:
     held = f"the best {found.level} ({found.domain})" if found.level else "it"
     match found.reason:
         case WaitReason.SHAPE_IMPOSSIBLE if found.missing:
-            return f"{asked} also ask for {_listing(found.missing)}, which no node offers."
+            return f"{asked} also ask for {listed(found.missing, SHOWN)}, which no node offers."
         case WaitReason.SHAPE_IMPOSSIBLE:
             return f"{asked} need {place}; even empty and whole {held} holds only {found.have}."
         case WaitReason.FRAGMENTED:
@@ -85,7 +86,7 @@ def what(gang: Gang, found: Diagnosis) -> str:
 def where(found: Diagnosis) -> str:
     """Count the nodes the diagnosis is about, by what keeps them out."""
     counts: NodeCounts = found.nodes
-    named = f" ({_listing(counts.signals)})" if counts.signals else ""
+    named = f" ({listed(counts.signals, SHOWN)})" if counts.signals else ""
     report = "reports" if counts.reporting == 1 else "report"
     parts = [
         f"{number} {name}"
@@ -178,8 +179,9 @@ def _nowhere(gang: Gang, snapshot: Snapshot, rejected: Sequence[Rejection]) -> t
     """Explain a gang that no pool could ever take."""
     if rejected:
         return rejected[0].reason, rejected[0].message
-    models = _listing(_nearest(gang.models, sorted({pool.profile.id for pool in snapshot.pools})))
-    asked = _listing(gang.models) or (
+    there = sorted({pool.profile.id for pool in snapshot.pools})
+    models = listed(_nearest(gang.models, there), SHOWN)
+    asked = listed(gang.models, SHOWN) or (
         f"accelerator of vendor {gang.vendor}" if gang.vendor else "accelerator"
     )
     if not snapshot.pools:
@@ -201,11 +203,6 @@ def _nearest(asked: Sequence[str], there: Sequence[str]) -> list[str]:
 
 def _workers(count: int) -> str:
     return f"{count} worker" if count == 1 else f"{count} workers"
-
-
-def _listing(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _bounded(text: str, policy: Policy) -> str:

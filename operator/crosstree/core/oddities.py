@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from crosstree.base.words import listed
+
 SHOWN = 5
 """Node names in a sentence; more would bury it."""
 
@@ -80,5 +82,4 @@ class Oddity:
 
     @property
     def _names(self) -> str:
-        more = self.count - min(len(self.names), SHOWN)
-        return ", ".join(self.names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+        return listed(self.names, SHOWN, count=self.count)

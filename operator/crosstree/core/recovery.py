@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from crosstree.base.words import listed
 from crosstree.core.job import Placement, Recovery
 from crosstree.core.plan import NodeShare, Place, Rung
 from crosstree.core.workload import Footprint
@@ -82,5 +83,4 @@ def _nodes(count: int) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "") if names else "nodes it has"
+    return listed(names, SHOWN) or "nodes it has"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from crosstree.base import words
 from crosstree.base.clock import to_rfc3339
 from crosstree.core.cluster import Cluster
 from crosstree.core.inventory import NAMED, Counts, Inventory, Named
@@ -101,8 +102,7 @@ def counts(numbers: Counts) -> dict[str, int]:
 
 def listed(nodes: Named) -> str:
     """Name nodes in a sentence: `n1, n2 and 3 more`."""
-    more = nodes.count - len(nodes.names)
-    return ", ".join(nodes.names) + (f" and {more} more" if more > 0 else "")
+    return words.listed(nodes.names, len(nodes.names), count=nodes.count)
 
 
 def _ready(cluster: Cluster, inventory: Inventory, oddities: Sequence[Oddity]) -> Condition:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from crosstree.base.clock import to_rfc3339
+from crosstree.base.words import listed
 from crosstree.core.job import Progress
 from crosstree.core.lifecycle import (
     QUIET_START,
@@ -92,9 +93,9 @@ def _up(pod: PodFact | None) -> bool:
 
 def _named(facts: JobFacts, lagging: list[int], what: str) -> str:
     nodes = facts.current
-    shown = ", ".join(f"{i} on {nodes[i].node}" if i in nodes else str(i) for i in lagging[:NAMED])
-    more = f" and {len(lagging) - NAMED} more" if len(lagging) > NAMED else ""
-    return f"{len(lagging)} of {facts.job.gang.workers} workers {what}: {shown}{more}."
+    first = [f"{i} on {nodes[i].node}" if i in nodes else str(i) for i in lagging[:NAMED]]
+    shown = listed(first, NAMED, count=len(lagging))
+    return f"{len(lagging)} of {facts.job.gang.workers} workers {what}: {shown}."
 
 
 def _starting(workers: int) -> str:
@@ -114,8 +115,7 @@ def silent_nodes(facts: JobFacts) -> tuple[str, ...]:
 def _silent(facts: JobFacts, name: str) -> str:
     leaving = [pod for pod in facts.own if pod.terminating and pod.node == name]
     pods = sorted(pod.name for pod in leaving)
-    more = len(pods) - NAMED
-    shown = ", ".join(pods[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    shown = listed(pods, NAMED)
     bounds = [at for pod in leaving if (at := facts.given_up_at(pod)) is not None]
     if not bounds:
         return (
