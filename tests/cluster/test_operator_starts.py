@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,78 +14,20 @@ import pytest
 
 from crosstree.base.names import API_VERSION
 from tests.support.control_plane import ControlPlane
+from tests.support.operator_process import OperatorProcess
 from tests.support.waiting import always, eventually
 
 ROOT = Path(__file__).parents[2]
 CRDS = ROOT / "crds"
 
 
-@dataclass
-class Operator:
-    """A running operator."""
-
-    process: subprocess.Popen[bytes]
-    port: int
-    log: Path
-
-    def get(self, path: str) -> tuple[int, str]:
-        """Ask one of its endpoints; status 0 while it does not listen."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError as error:
-            return 0, str(error)
-
-    def metric(self, line: str) -> float:
-        """Return the sum of every series whose line starts like this."""
-        found = [one for one in self.get("/metrics")[1].splitlines() if one.startswith(line)]
-        return sum(float(one.rsplit(" ", 1)[1]) for one in found)
-
-    def writes(self) -> float:
-        """Count the requests so far that were no reads."""
-        return self.metric("crosstree_api_requests_total{") - sum(
-            float(one.rsplit(" ", 1)[1])
-            for one in self.get("/metrics")[1].splitlines()
-            if one.startswith("crosstree_api_requests_total{") and 'verb="GET"' in one
-        )
-
-    def stop(self) -> int:
-        """Ask it to end as Kubernetes does, and return its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(15)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
-def running(kubeconfig: Path, folder: Path) -> Iterator[Operator]:
-    port = free_port()
-    log = folder / "operator.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "crosstree", "run", "--kubeconfig", str(kubeconfig)],
-            env={
-                **os.environ,
-                "PYTHONPATH": str(ROOT / "operator"),
-                "CROSSTREE_LISTEN_ADDRESS": "127.0.0.1",
-                "CROSSTREE_LISTEN_PORT": str(port),
-            },
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-        operator = Operator(process, port, log)
-        try:
-            eventually(lambda: operator.get("/readyz")[0] == 200 or None, within=30)
-            yield operator
-        finally:
-            process.kill()
-            process.wait()
+def running(kubeconfig: Path, folder: Path) -> Iterator[OperatorProcess]:
+    operator = OperatorProcess(kubeconfig, folder)
+    try:
+        yield operator.wait_ready(within=30)
+    finally:
+        operator.kill()
 
 
 @pytest.fixture
@@ -157,7 +94,7 @@ def test_a_cluster_becomes_pools_and_a_job_becomes_pods_and_ends(cluster: Contro
             until=lambda phase: phase == "Succeeded",
         )
         assert operator.metric("crosstree_decisions_total") >= 1
-        assert operator.stop() == 0
+        assert operator.stop(within=15) == 0
 
 
 def test_an_idle_operator_writes_nothing(cluster: ControlPlane, tmp_path: Path):
@@ -193,6 +130,6 @@ def test_it_stops_while_the_api_server_is_away(cluster: ControlPlane, tmp_path: 
         cluster.local.kill("kube-apiserver")
         try:
             assert operator.get("/healthz")[0] == 200
-            assert operator.stop() == 0
+            assert operator.stop(within=15) == 0
         finally:
             cluster.local.start_component("kube-apiserver")

@@ -74,10 +74,10 @@ class OperatorProcess:
         self._process.kill()
         self._process.wait()
 
-    def stop(self) -> int:
+    def stop(self, within: float = 20.0) -> int:
         """Ask it to end as Kubernetes does, and return its exit code."""
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(20)
+        return self._process.wait(within)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
@@ -87,10 +87,25 @@ class OperatorProcess:
         """Wait until it has ended by itself, and return its exit code."""
         return self._process.wait(within)
 
-    def metric(self, name: str) -> float:
-        """Return the value of a metric without labels."""
-        found = [line for line in self.get("/metrics")[1].splitlines() if line.startswith(f"{name} ")]
-        return float(found[0].rsplit(" ", 1)[1])
+    def metric(self, name: str, *, leaving_out: str = "") -> float:
+        """Return the sum over every series of a metric, without those whose labels hold `leaving_out`.
+
+        Raises:
+            AssertionError: it shows no such metric, or nothing at all.
+        """
+        found = [
+            line
+            for line in self.get("/metrics")[1].splitlines()
+            if line.startswith((f"{name} ", f"{name}{{"))
+        ]
+        assert found, f"there is no metric {name}"
+        return sum(
+            float(line.rsplit(" ", 1)[1]) for line in found if not leaving_out or leaving_out not in line
+        )
+
+    def writes(self) -> float:
+        """Count its requests so far that were no reads."""
+        return self.metric("crosstree_api_requests_total", leaving_out='verb="GET"')
 
     def last_words(self, lines: int = 40) -> str:
         """Return the end of its log, for a failing test to show."""
