@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 
 from crosstree.core.accelerator import Cross, IntraNode, Rule
 from crosstree.core.capacity import Trial
-from crosstree.core.cycle import in_order, place, run_cycle
+from crosstree.core.cycle import run_cycle
+from crosstree.core.desk import open_desk
+from crosstree.core.line import in_order
 from crosstree.core.plan import Place, Plan, Rung
 from crosstree.core.policy import Policy
 from crosstree.core.snapshot import NodeState, Snapshot, SpareRule
 from crosstree.core.spares import ready
+from crosstree.core.start import place
 from crosstree.core.workload import Footprint, Gang
 from tests.support.builders.core import PoolSpec, a_gang, a_snapshot
 
@@ -210,11 +213,12 @@ def test_single_gang_uses_the_lower_bound_of_domains(spec, workers, devices, pre
 @given(snapshots())
 def test_gang_that_waits_really_does_not_fit(snapshot):
     plan = run_cycle(snapshot, Policy(), 0.0)
-    trial = Trial(snapshot)
+    desk = open_desk(snapshot, Policy(), 0.0)
+    trial = desk.trial
     placed = {decision.key for decision in places(plan)}
     ordered = in_order(snapshot.gangs)
     for gang in ordered:
-        assert (place(gang, trial) is not None) is (gang.key in placed)
+        assert (place(gang, desk) is not None) is (gang.key in placed)
     for gang in ordered:
         if gang.key not in placed and not gang.required and not gang.groups:
             total = int(trial.open_slots(gang, snapshot.pools[0]).sum())
@@ -224,13 +228,14 @@ def test_gang_that_waits_really_does_not_fit(snapshot):
 @EXAMPLES
 @given(snapshots())
 def test_rollback_restores_every_number(snapshot):
-    trial = Trial(snapshot)
+    desk = open_desk(snapshot, Policy(), 0.0)
+    trial = desk.trial
     gangs_in_turn = list(snapshot.gangs)
-    place(gangs_in_turn[0], trial)
+    place(gangs_in_turn[0], desk)
     mark, free, grain = trial.checkpoint(), trial.free.copy(), trial.grain.copy()
     slots = [trial.slots(gang, snapshot.pools[0]).copy() for gang in gangs_in_turn]
     for gang in gangs_in_turn:
-        place(gang, trial)
+        place(gang, desk)
     trial.rollback(mark)
     assert (trial.free == free).all()
     assert (trial.grain == grain).all()
@@ -241,9 +246,10 @@ def test_rollback_restores_every_number(snapshot):
 @EXAMPLES
 @given(snapshots())
 def test_remembered_slots_equal_slots_computed_afresh(snapshot):
-    trial = Trial(snapshot)
+    desk = open_desk(snapshot, Policy(), 0.0)
+    trial = desk.trial
     for gang in snapshot.gangs:
-        place(gang, trial)
+        place(gang, desk)
         fresh = Trial(replace(snapshot, free=trial.free.copy(), grain=trial.grain.copy()))
         for other in snapshot.gangs:
             assert (trial.slots(other, snapshot.pools[0]) == fresh.slots(other, snapshot.pools[0])).all()

@@ -6,93 +6,56 @@ arguments.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-
 from crosstree.core import explain
-from crosstree.core.candidates import candidates
-from crosstree.core.capacity import Trial
-from crosstree.core.plan import Decision, Place, Plan, Wait
+from crosstree.core.desk import open_desk
+from crosstree.core.line import line
+from crosstree.core.plan import Decision, Plan
 from crosstree.core.policy import Policy
-from crosstree.core.seat import seat, seat_again
+from crosstree.core.preemption import keep_promise
+from crosstree.core.resize import growth
 from crosstree.core.snapshot import Snapshot
+from crosstree.core.start import Refused, start
 from crosstree.core.workload import Gang
 
 
 def run_cycle(snapshot: Snapshot, policy: Policy, now: float) -> Plan:
-    """Decide for every waiting gang of one cluster: place it whole, or say why it waits.
+    """Decide for every waiting gang of one cluster: place it, make room for it, or say why it waits.
 
     Args:
         snapshot: The cluster as it is, with what is already in flight counted as used.
-        policy: The admin's choices.
+        policy: The admin's choices for all clusters; those for this one are in the snapshot.
         now: Seconds since the epoch. Equal arguments give an equal plan.
 
     Returns:
-        One decision per waiting gang: placements in the order they were made, then waits in queue order.
+        One decision per waiting gang, and those about running ones that they cause: in the order they were made,
+        waits last in the order of the line.
     """
-    # 1. Open a ledger: every try below is a transaction on it, the snapshot stays as it is.
-    trial = Trial(snapshot)
-    placed: list[Decision] = []
-    waiting: list[Gang] = []
-    hopeless: set[Gang] = set()
+    # 1. Open the ledgers: every try below is a transaction on them, the snapshot stays as it is.
+    desk = open_desk(snapshot, policy, now)
+    decided: list[Decision] = []
+    refused: list[Refused] = []
 
-    # 2. Take the gangs in order: priority, then who lost a place, then age.
-    for gang in in_order(snapshot.gangs):
-        # 3. A request that has failed in this cycle fails again: capacity only shrinks within it.
-        shape = shape_of(gang)
-        # 4. Try its models in the order it prefers them; the first that can hold it now takes it.
-        decision = None if shape in hopeless else place(gang, trial)
-        if decision is not None:
-            placed.append(decision)
+    # 2. Promises first: who is being made room for gets it, or the promise is void and it stands in line again.
+    in_line: list[Gang] = []
+    for gang in snapshot.gangs:
+        kept = keep_promise(gang, desk) if gang.promise is not None else None
+        decided += kept or ()
+        if kept is None:
+            in_line.append(gang)
+
+    # 3. Then the line: the queue with the smallest share, in it priority, who lost a place, age.
+    for position, gang in line(in_line, desk.accounts):
+        # 4. Within quota, where it fits and delays nobody before it; else room is made; else a time is reserved.
+        answer = start(gang, position, desk)
+        if isinstance(answer, Refused):
+            refused.append(answer)
         else:
-            hopeless.add(shape)
-            waiting.append(gang)
+            decided.append(answer)
 
-    # 5. Explain the rest against what is left after the whole cycle, once per distinct request.
-    return Plan(snapshot.cluster, snapshot.generation, (*placed, *verdicts(waiting, trial, policy)))
+    # 5. What nobody waits for, elastic gangs may have.
+    decided += growth(desk) if not refused else ()
 
-
-def in_order(gangs: Iterable[Gang]) -> list[Gang]:
-    """Sort waiting gangs: higher priority first, then those that recover, then older, then by name.
-
-    A gang that ran has lost work; the nodes it had are free for the others the moment it no longer holds them.
-    """
-    return sorted(
-        gangs, key=lambda gang: (-gang.priority, not gang.recovering, gang.created, gang.key, gang.uid)
+    # 6. Explain the rest against what is left after the whole cycle, once per distinct request.
+    return Plan(
+        snapshot.cluster, snapshot.generation, (*decided, *explain.verdicts(refused, desk)), desk.due()
     )
-
-
-def shape_of(gang: Gang) -> Gang:
-    """Strip a gang of its identity: two gangs of one shape have the same fate on the same ledger."""
-    return replace(gang, key="", uid="", queue="", priority=0, created=0.0)
-
-
-def place(gang: Gang, trial: Trial) -> Place | None:
-    """Put the gang where it was, as far as that still stands, else on the first candidate pool; None if none holds it.
-
-    The place is booked on the trial.
-    """
-    snapshot = trial.snapshot
-    offered = candidates(gang, snapshot.pools, trial.free, snapshot.allocatable)[0]
-    if gang.before is not None:
-        again = seat_again(gang, gang.before, offered, trial)
-        if again is not None:
-            return again
-    for candidate in offered:
-        placement = seat(gang, candidate, trial)
-        if placement is not None:
-            return placement
-    return None
-
-
-def verdicts(waiting: Iterable[Gang], trial: Trial, policy: Policy) -> list[Wait]:
-    """Explain each waiting gang; gangs of one shape share the work and the words."""
-    known: dict[Gang, Wait] = {}
-    result: list[Wait] = []
-    for gang in waiting:
-        shape = shape_of(gang)
-        if shape not in known:
-            thorough = explain.Effort.FULL if len(known) < policy.explained_in_full else explain.Effort.COUNTS
-            known[shape] = explain.verdict(gang, trial, policy, thorough)
-        result.append(replace(known[shape], key=gang.key, uid=gang.uid))
-    return result

@@ -6,7 +6,7 @@ change while nothing it speaks of changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from enum import Enum
@@ -16,6 +16,7 @@ import numpy as np
 from crosstree.base.words import listed
 from crosstree.core.candidates import Candidate, Rejection, candidates, judge, wanted
 from crosstree.core.capacity import Trial
+from crosstree.core.desk import Desk
 from crosstree.core.diagnose import Diagnosis, NodeCounts, diagnose
 from crosstree.core.placement.need import Need, Packed
 from crosstree.core.placement.pack import pack
@@ -23,6 +24,7 @@ from crosstree.core.plan import Wait, WaitReason
 from crosstree.core.policy import Policy
 from crosstree.core.seat import counts_of
 from crosstree.core.snapshot import Pool, Snapshot
+from crosstree.core.start import Refused
 from crosstree.core.workload import Footprint, Gang
 
 SHOWN = 6
@@ -36,6 +38,30 @@ class Effort(Enum):
     """What is missing and where."""
     FULL = "full"
     """Also which change of the request would start it now."""
+
+
+def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
+    """Explain each gang that does not start; gangs of one shape share the work and the words."""
+    known: dict[Gang, Wait] = {}
+    result: list[Wait] = []
+    for one in refused:
+        gang = one.gang
+        shape = replace(gang, key="", uid="", queue="", priority=0, created=0.0)
+        if shape not in known:
+            thorough = Effort.FULL if len(known) < desk.policy.explained_in_full else Effort.COUNTS
+            known[shape] = verdict(gang, desk.trial, desk.policy, thorough)
+        forecast = one.reservation.forecast if one.reservation is not None else None
+        result.append(
+            replace(
+                known[shape],
+                key=gang.key,
+                uid=gang.uid,
+                position=one.position,
+                forecast=forecast,
+                promise=one.promise,
+            )
+        )
+    return result
 
 
 def verdict(gang: Gang, trial: Trial, policy: Policy, effort: Effort) -> Wait:

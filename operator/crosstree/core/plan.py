@@ -37,6 +37,12 @@ class WaitReason(Enum):
     """Enough devices are free, but scattered: not enough on one node, in one group's domain, or in whole slices."""
     NOT_ENOUGH_FREE = "NotEnoughFree"
     """Fewer devices are free than the gang needs. It starts when enough others have ended."""
+    QUOTA_EXHAUSTED = "QuotaExhausted"
+    """A limit of its JobQueue, or of one above it, is reached. It starts when jobs under that limit have ended."""
+    RESERVED_FOR_OTHER = "ReservedForOther"
+    """It would fit now, but would still hold nodes when a job before it is due to start on them."""
+    WAITING_FOR_PREEMPTION = "WaitingForPreemption"
+    """Other jobs are being stopped for it. It starts as soon as they are gone."""
     PODS_REFUSED = "PodsRefused"
     """The API server refused the pods (quota, admission). Its words are in the sentence; tried again later."""
     RECOVERING = "Recovering"
@@ -79,6 +85,23 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """A place that is being cleared for a waiting gang: the plan that its status keeps until it starts.
+
+    Attributes:
+        pool: Where.
+        nodes: Places of its workers there, as in `Place`.
+        victims: Uids of the jobs that have to stop or shrink first, in order.
+        until: When the plan is void if it has not come true, seconds since the epoch.
+    """
+
+    pool: str
+    nodes: tuple[NodeShare, ...]
+    victims: tuple[str, ...]
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Start this gang here. `nodes` covers indices 0..workers-1 in fabric order without gaps.
 
@@ -96,22 +119,75 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Forecast:
+    """When a waiting gang is expected to start.
+
+    Attributes:
+        start: Seconds since the epoch.
+        confidence: 0 to 1: how far the durations it rests on can be trusted.
+    """
+
+    start: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
-    """Don't start this gang now, and why: one sentence with counts and the way out."""
+    """Don't start this gang now, and why: one sentence with counts and the way out.
+
+    Attributes:
+        key: `namespace/name` of the TrainingJob.
+        uid: Its uid.
+        reason: From the closed list.
+        message: The sentence.
+        position: Place in the line of its queue, 1 for the next; 0 where it stands in none.
+        forecast: When it is expected to start; None if that can't be told.
+        promise: The place being cleared for it; None if there is none. Victims are only evicted once this is stored.
+    """
 
     key: str
     uid: str
     reason: WaitReason
     message: str
+    position: int = 0
+    forecast: Forecast | None = None
+    promise: Promise | None = None
 
 
-Decision = Place | Wait
+@dataclass(frozen=True, slots=True)
+class Evict:
+    """Stop this running gang whole: another one gets its place, which is promised in that one's status already."""
+
+    key: str
+    uid: str
+    beneficiary: str
+    """`namespace/name` of the TrainingJob that gets the place."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """Let this running elastic gang start again with another number of workers, from its last checkpoint."""
+
+    key: str
+    uid: str
+    workers: int
+    beneficiary: str
+    """Whom a smaller size makes room for; empty where the gang grows."""
+    message: str
+
+
+Decision = Place | Wait | Evict | Resize
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one cycle decided for one cluster, in the order it was decided."""
+    """What one cycle decided for one cluster, in the order it was decided.
+
+    `due` is when time alone may change the answer, seconds since the epoch; None if only a change of the cluster can.
+    """
 
     cluster: str
     generation: int
     decisions: tuple[Decision, ...] = ()
+    due: float | None = None

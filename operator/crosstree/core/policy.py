@@ -14,7 +14,10 @@ class Policy:
             readers.
         explained_in_full: Distinct requests per cycle for which ways out are tried; each costs a few
             placements. Those further down the queue get the counts alone.
+        reservations: Waiting gangs per cycle that get a reservation, first in line first. Those further down start
+            only where they are in nobody's way, and are told their position but no time.
     """
 
     max_message: int = 480
     explained_in_full: int = 64
+    reservations: int = 64

@@ -15,6 +15,9 @@ import numpy as np
 
 from crosstree.core.accelerator import Profile
 from crosstree.core.arrays import Bool, Int8, Int32, Int64
+from crosstree.core.manners import Manners
+from crosstree.core.queues import QueueSpec
+from crosstree.core.running import Running
 from crosstree.core.topology import Fabric
 from crosstree.core.workload import Gang, NodeConstraint
 
@@ -93,6 +96,9 @@ class Snapshot:
         signals: Names of signals, by index.
         suspect: Bool (N,): nodes that failed gangs repeatedly of late, used last; None where there are none.
         spares: Which free nodes are kept for gangs that recover; None for none.
+        running: Gangs that hold nodes, by key. Their use is in `free` already.
+        queues: The JobQueues, by name. A gang of a queue that is not among them has no limit and no guarantee.
+        manners: How this AICluster schedules.
     """
 
     cluster: str
@@ -111,6 +117,9 @@ class Snapshot:
     signals: tuple[str, ...] = ("",)
     suspect: Bool | None = None
     spares: SpareRule | None = None
+    running: tuple[Running, ...] = ()
+    queues: tuple[QueueSpec, ...] = ()
+    manners: Manners = field(default_factory=Manners)
 
     def present(self, pool: Pool) -> Int64:
         """Devices per node of a pool, those its device plugin calls unhealthy included, int64 (n,)."""

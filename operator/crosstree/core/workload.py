@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum
 from functools import lru_cache
+
+from crosstree.core.plan import Promise
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,32 @@ class Footprint:
     counts: tuple[tuple[str, int], ...]
 
 
+class Source(Enum):
+    """Where an expected duration comes from."""
+
+    DECLARED = "Declared"
+    """`spec.expectedDuration`."""
+    LEARNED = "Learned"
+    """From earlier jobs of the same queue, name pattern and size."""
+    ASSUMED = "Assumed"
+    """Nothing is known: a default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """How long a gang is expected to run once it has started.
+
+    Attributes:
+        seconds: Of the whole run, whatever has been done of it.
+        source: Where that is from.
+        confidence: 0 to 1.
+    """
+
+    seconds: float
+    source: Source
+    confidence: float
+
+
 @dataclass(frozen=True, slots=True)
 class Gang:
     """Workers that start together or not at all. All workers of a gang are alike.
@@ -88,6 +117,10 @@ class Gang:
         avoid: Nodes that failed this gang recently: not used.
         recovering: It ran and was broken by a failure: it goes before others of its priority, and may use spares.
         before: Where it ran then, if it recovers: a place as near to that as can be is tried first.
+        sizes: Legal numbers of workers, the largest first, for an elastic gang; empty means exactly `workers`, which
+            is the largest of them otherwise.
+        expected: How long it will run once started, for all the work that is left; None if nothing is known.
+        promise: The place being cleared for it, as stored in its status.
     """
 
     key: str
@@ -107,6 +140,9 @@ class Gang:
     avoid: tuple[str, ...] = ()
     recovering: bool = False
     before: Footprint | None = None
+    sizes: tuple[int, ...] = ()
+    expected: Expectation | None = None
+    promise: Promise | None = None
 
     def demands(self, resource: str) -> NodeConstraint:
         """Return what its pods demand of nodes in a pool of an accelerator resource.

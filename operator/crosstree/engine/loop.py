@@ -6,12 +6,13 @@ knows what a Kubernetes API is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from crosstree.base.clock import Clock, monotonic
 from crosstree.core.cycle import run_cycle
-from crosstree.core.plan import Place, Plan
+from crosstree.core.plan import Place, Plan, Wait
 from crosstree.core.policy import Policy
 from crosstree.core.snapshot import Snapshot
 from crosstree.engine.ports import ClusterPort
@@ -51,7 +52,7 @@ class StepReport:
     @property
     def waiting(self) -> int:
         """Gangs that were looked at and must wait."""
-        return sum(len(plan.decisions) for plan in self.plans) - self.placed
+        return sum(isinstance(decision, Wait) for plan in self.plans for decision in plan.decisions)
 
 
 class SchedulingLoop:
@@ -70,10 +71,11 @@ class SchedulingLoop:
         self._clock = clock
         self._cycle = cycle
         self._seen: dict[str, int] = {}
+        self._due: dict[str, float] = {}
         self._steps = 0
 
     def step(self) -> StepReport:
-        """Decide for every cluster that changed since its last cycle, and apply the plans.
+        """Decide for every cluster that changed since its last cycle, or whose plan is due again, and apply the plans.
 
         The generation remembered is the one that was looked at, so whatever applying a plan changes is
         looked at in the next step. A cluster whose cycle breaks is tried again when it changes.
@@ -84,22 +86,31 @@ class SchedulingLoop:
         failures: list[Failure] = []
         views = self._port.view()
         for snapshot in views:
-            if self._seen.get(snapshot.cluster) == snapshot.generation:
+            name, now = snapshot.cluster, self._clock.now()
+            if self._seen.get(name) == snapshot.generation and now < self._due.get(name, math.inf):
                 continue
-            self._seen[snapshot.cluster] = snapshot.generation
+            self._seen[name] = snapshot.generation
+            self._due.pop(name, None)
             try:
-                plan = self._cycle(snapshot, self._policy, self._clock.now())
+                plan = self._cycle(snapshot, self._policy, now)
             except (
                 Exception
             ) as error:  # one broken cluster must not hold up the others; the driver reports it
                 failures.append(Failure(snapshot.cluster, error))
                 continue
+            if plan.due is not None:
+                self._due[name] = plan.due
             self._port.apply(plan)
             plans.append(plan)
         self._forget({snapshot.cluster for snapshot in views})
         return StepReport(self._steps, tuple(plans), tuple(failures), monotonic() - began)
 
+    def due(self) -> float | None:
+        """Return when a step is due though nothing changes, seconds since the epoch; None for never."""
+        return min(self._due.values(), default=None)
+
     def _forget(self, present: set[str]) -> None:
         """Drop clusters that are gone: one made again under the same name starts its generations anew."""
         for name in self._seen.keys() - present:
             del self._seen[name]
+            self._due.pop(name, None)

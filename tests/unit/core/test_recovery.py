@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from crosstree.core.accelerator import IntraNode
-from crosstree.core.cycle import in_order, run_cycle
+from crosstree.core.cycle import run_cycle
 from crosstree.core.job import Placement
+from crosstree.core.line import in_order
 from crosstree.core.plan import Decision, NodeShare, Place, Rung, Wait
 from crosstree.core.policy import Policy
 from crosstree.core.recovery import footprint, seated, stopped, unseated

@@ -1,0 +1,95 @@
+"""Everything one cycle writes on while it decides: free nodes, accounts of the queues, and the future.
+
+Only `Desk` books: a place taken counts on all three or on none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from crosstree.core.capacity import Trial
+from crosstree.core.horizon import Horizon, Reservation
+from crosstree.core.manners import Backfill
+from crosstree.core.plan import Place
+from crosstree.core.policy import Policy
+from crosstree.core.quota import Accounts
+from crosstree.core.snapshot import NodeState, Snapshot
+from crosstree.core.workload import Gang
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A point to roll back to."""
+
+    trial: int
+    accounts: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Desk:
+    """The ledgers of one cycle; made by `open_desk`."""
+
+    snapshot: Snapshot
+    policy: Policy
+    now: float
+    trial: Trial
+    accounts: Accounts
+    horizon: Horizon
+    _failed: set[Gang] = field(default_factory=set)
+
+    def book(self, gang: Gang, place: Place) -> Place:
+        """Take a place that is on the trial already into the accounts as well."""
+        workers = sum(share.count for share in place.nodes)
+        self.accounts.take(gang.queue, place.model, workers * gang.devices)
+        return place
+
+    def reserve(self, gang: Gang) -> Reservation | None:
+        """Reserve the earliest place for a gang that can't start now, if it is its turn to have a reservation."""
+        most = {Backfill.NONE: 0, Backfill.EASY: 1, Backfill.CONSERVATIVE: self.policy.reservations}
+        made = len(self.horizon.reservations)
+        return self.horizon.reserve(gang) if made < most[self.snapshot.manners.backfill] else None
+
+    def failed(self, gang: Gang) -> bool:
+        """Say whether a gang of this shape has failed in this cycle: it fails again, for capacity only shrinks."""
+        return _shape(gang) in self._failed
+
+    def note_failure(self, gang: Gang) -> None:
+        """Remember that gangs of this shape fail."""
+        self._failed.add(_shape(gang))
+
+    def due(self) -> float | None:
+        """Return when time alone may change an answer, seconds since the epoch; None if it can't."""
+        return None
+
+    def checkpoint(self) -> Mark:
+        """Return a mark to roll back to."""
+        return Mark(self.trial.checkpoint(), self.accounts.checkpoint())
+
+    def rollback(self, mark: Mark) -> None:
+        """Undo everything booked since `mark`."""
+        self.trial.rollback(mark.trial)
+        self.accounts.rollback(mark.accounts)
+
+
+def open_desk(snapshot: Snapshot, policy: Policy, now: float) -> Desk:
+    """Open the ledgers over a snapshot, which stays as it is."""
+    trial = Trial(snapshot)
+    accounts = Accounts(snapshot.queues, snapshot.running, capacity_of(snapshot))
+    return Desk(snapshot, policy, now, trial, accounts, Horizon(trial, now))
+
+
+def capacity_of(snapshot: Snapshot) -> dict[str, int]:
+    """Count the accelerators of usable nodes by model. O(N)."""
+    found: dict[str, int] = {}
+    for pool in snapshot.pools:
+        usable = snapshot.state[pool.nodes] == NodeState.USABLE
+        offered = snapshot.allocatable[pool.nodes, pool.column]
+        found[pool.profile.id] = found.get(pool.profile.id, 0) + int(np.where(usable, offered, 0).sum())
+    return found
+
+
+def _shape(gang: Gang) -> Gang:
+    """Strip a gang of what does not matter to where it fits."""
+    return replace(gang, key="", uid="", priority=0, created=0.0)

@@ -1,0 +1,65 @@
+"""One gang's turn: start it now, or make room for it, or reserve a time, in this order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crosstree.core.candidates import candidates
+from crosstree.core.desk import Desk
+from crosstree.core.horizon import Reservation
+from crosstree.core.plan import Place, Promise
+from crosstree.core.preemption import propose
+from crosstree.core.quota import Excess
+from crosstree.core.seat import seat, seat_again
+from crosstree.core.workload import Gang
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refused:
+    """A gang that does not start in this cycle, and all that is known about why.
+
+    Attributes:
+        gang: Who.
+        position: Place in its queue's line, from 1.
+        excess: The limit that stands in its way on every model it takes; None if quota does not.
+        promise: The place that is going to be cleared for it; None if none is.
+        reservation: When it is expected to start, and where; None if that can't be told.
+    """
+
+    gang: Gang
+    position: int
+    excess: Excess | None = None
+    promise: Promise | None = None
+    reservation: Reservation | None = None
+
+
+def start(gang: Gang, position: int, desk: Desk) -> Place | Refused:
+    """Give a gang its turn. What it gets is booked on the desk."""
+    # 1. Free capacity: where it was, as far as that still stands, else the first model it prefers that holds it.
+    if not desk.failed(gang):
+        if placed := place(gang, desk):
+            return desk.book(gang, placed)
+        desk.note_failure(gang)
+    # 2. Capacity that others have to leave.
+    if promise := propose(gang, desk):
+        return Refused(gang, position, promise=promise)
+    # 3. Capacity that comes free.
+    return Refused(gang, position, reservation=desk.reserve(gang))
+
+
+def place(gang: Gang, desk: Desk) -> Place | None:
+    """Put the gang where it was, as far as that still stands, else on the first candidate pool; None if none holds it.
+
+    The place is booked on the trial.
+    """
+    snapshot = desk.snapshot
+    offered = candidates(gang, snapshot.pools, desk.trial.free, snapshot.allocatable)[0]
+    if gang.before is not None:
+        again = seat_again(gang, gang.before, offered, desk.trial)
+        if again is not None:
+            return again
+    for candidate in offered:
+        placement = seat(gang, candidate, desk.trial)
+        if placement is not None:
+            return placement
+    return None
