@@ -38,6 +38,7 @@ class Desk:
     accounts: Accounts
     horizon: Horizon
     _failed: set[Gang] = field(default_factory=set)
+    _due: list[float] = field(default_factory=list)
 
     def book(self, gang: Gang, place: Place) -> Place:
         """Take a place that is on the trial already into the accounts as well."""
@@ -61,7 +62,11 @@ class Desk:
 
     def due(self) -> float | None:
         """Return when time alone may change an answer, seconds since the epoch; None if it can't."""
-        return None
+        return min((at for at in self._due if at > self.now), default=None)
+
+    def note_due(self, at: float) -> None:
+        """Say that time alone changes an answer at an instant, seconds since the epoch; one in the past counts not."""
+        self._due.append(at)
 
     def checkpoint(self) -> Mark:
         """Return a mark to roll back to."""
