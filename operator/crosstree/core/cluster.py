@@ -10,6 +10,7 @@ from typing import Any
 from crosstree.core.accelerator import IntraNode
 from crosstree.core.health import AS_ITS_CLUSTER, HealthOverrides, HealthPolicy, HealthRule
 from crosstree.core.ledger import NodeFailures
+from crosstree.core.queues import QueueSpec, Quota
 from crosstree.core.snapshot import SpareRule
 from crosstree.core.topology import LevelSpec
 from crosstree.core.workload import Requirement
@@ -121,7 +122,11 @@ class PoolObject:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Queue:
-    """One JobQueue. An empty `cluster` serves jobs of every AICluster."""
+    """One JobQueue. An empty `cluster` serves jobs of every AICluster, or of that of its parent (`queuetree.serves`).
+
+    `namespaces` are those whose jobs may wait in it; `priority` is that of jobs without a class, `max_priority` the
+    highest it takes.
+    """
 
     name: str
     uid: str
@@ -131,3 +136,15 @@ class Queue:
     cluster: str = ""
     deleting: bool = False
     observed: Mapping[str, Any] = field(default_factory=dict)
+    parent: str = ""
+    weight: float = 1.0
+    quotas: tuple[Quota, ...] = ()
+    rates: tuple[tuple[str, float], ...] = ()
+    namespaces: Selector = Selector()
+    priority: int = 0
+    max_priority: int | None = None
+
+    @property
+    def spec(self) -> QueueSpec:
+        """Its place in the tree, and its quotas."""
+        return QueueSpec(self.name, self.parent, self.weight, self.quotas, self.rates)

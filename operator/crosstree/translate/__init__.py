@@ -23,6 +23,7 @@ from crosstree.core.accelerator import IntraNode, Rule
 from crosstree.core.cluster import Binding, Cluster, DeclaredProfile, PoolObject, Preset, Queue, Selector
 from crosstree.core.health import Action, HealthOverrides, HealthRule
 from crosstree.core.job import Job
+from crosstree.core.queues import Quota
 from crosstree.core.snapshot import SpareRule
 from crosstree.core.topology import LevelSpec
 from crosstree.core.workload import Gang, Groups, Requirement
@@ -163,16 +164,26 @@ def queue(raw: Json) -> Queue:
         SpecError: the spec can't be read.
     """
     wire = parse(JobQueue, raw)
-    meta = wire.metadata
+    spec, meta = wire.spec, wire.metadata
     return Queue(
         name=meta.name,
         uid=meta.uid,
         generation=meta.generation,
         resource_version=meta.resource_version,
         created=_time(meta.creation_timestamp),
-        cluster=wire.spec.cluster or "",
+        cluster=spec.cluster or "",
         deleting=meta.deletion_timestamp is not None,
         observed=mapping(raw.get("status")),
+        parent=spec.parent or "",
+        weight=spec.weight,
+        quotas=tuple(
+            Quota(one.model, one.guaranteed, one.limit)
+            for one in sorted(spec.quotas, key=lambda one: one.model)
+        ),
+        rates=tuple(sorted((one.model, one.rate) for one in spec.exchange_rates)),
+        namespaces=_selector(spec.namespace_selector),
+        priority=spec.priority.default or 0,
+        max_priority=spec.priority.max,
     )
 
 

@@ -16,6 +16,7 @@ from crosstree.core.cluster import Binding, DeclaredProfile, Preset, Selector
 from crosstree.core.health import Action, HealthPolicy, HealthRule
 from crosstree.core.job import Placement, Progress, Restart
 from crosstree.core.plan import NodeShare, Span
+from crosstree.core.queues import QueueSpec, Quota
 from crosstree.core.topology import LevelSpec
 from crosstree.core.workload import Groups, NodeConstraint, Requirement, Toleration
 from tests.support.bad_objects import good_objects, merged
@@ -322,6 +323,19 @@ def test_a_pool_knows_whether_its_cluster_made_it() -> None:
 def test_a_queue_of_no_cluster_serves_all() -> None:
     assert translate.queue({"metadata": {"name": "default"}}).cluster == ""
     assert translate.queue(GOOD["JobQueue"]).cluster == "east"
+
+
+def test_a_queue_has_its_place_in_the_tree_and_its_quotas_in_order() -> None:
+    queue = translate.queue(GOOD["JobQueue"])
+    assert queue.spec == QueueSpec(
+        "team-a",
+        "research",
+        2.0,
+        (Quota("*", 64), Quota("nvidia-h100-sxm", 64, 256)),
+        (("huawei-ascend-910b", 0.6),),
+    )
+    assert (queue.namespaces, queue.priority, queue.max_priority) == (Selector((("team", "a"),)), 0, 1000)
+    assert translate.queue({"metadata": {"name": "default"}}).spec == QueueSpec("default")
 
 
 def test_reading_a_job_costs_well_under_a_millisecond() -> None:

@@ -145,7 +145,7 @@ class Column:
 
     name: str
     path: str
-    type: Literal["string", "integer", "date"] = "string"
+    type: Literal["string", "integer", "number", "date"] = "string"
     description: str = ""
 
 
@@ -217,10 +217,10 @@ class LabelExpression(Wire):
 
 
 class LabelSelector(Wire):
-    """Selects nodes by their labels: every label and every expression must match."""
+    """Selects by labels: every label and every expression must match."""
 
     match_labels: Annotated[dict[str, LabelValue], Field(max_length=64)] = {}
-    """Labels a node must carry."""
+    """Labels that must be there."""
     match_expressions: Annotated[list[LabelExpression], Field(max_length=64, json_schema_extra=ATOMIC)] = []
     """Further demands on labels."""
 
