@@ -51,9 +51,10 @@ class PodLabels(msgspec.Struct, gc=False):
 
 
 class PodAnnotations(msgspec.Struct, gc=False):
-    """Annotations by which a device plugin says which devices a pod got."""
+    """Which devices a pod got, as its device plugin says; and up to when its work is saved, as it says itself."""
 
     ascend_real: str = msgspec.field(default="", name="huawei.com/AscendReal")
+    checkpointed: str = msgspec.field(default="", name=names.ANNOTATION_CHECKPOINT)
 
 
 class PodMeta(Wire):

@@ -21,6 +21,9 @@ LABEL_INDEX = f"{GROUP}/index"
 LABEL_ATTEMPT = f"{GROUP}/attempt"
 LABEL_CLUSTER = f"{GROUP}/cluster"
 
+ANNOTATION_CHECKPOINT = f"{GROUP}/checkpointed-at"
+"""On a TrainingJob or one of its pods: up to when its work is saved, as an RFC 3339 time."""
+
 MAX_LABEL = 63
 """Characters of a DNS label and of a label value (RFC 1123)."""
 

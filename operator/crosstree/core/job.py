@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from crosstree.core.plan import NodeShare, Rung, Span
+from crosstree.core.checkpoint import Checkpoint
+from crosstree.core.plan import NodeShare, Promise, Rung, Span
 from crosstree.core.workload import Gang
 
 
@@ -83,6 +84,8 @@ class Progress:
     started_at: float | None = None
     finished_at: float | None = None
     recovery: Recovery | None = None
+    plan: Promise | None = None
+    """The place that is being cleared for it."""
     conditions: tuple[Mapping[str, Any], ...] = ()
     observed: Mapping[str, Any] = field(default_factory=dict)
     """The status exactly as stored: what a new status is compared with before it is written."""
@@ -115,4 +118,5 @@ class Job:
     max_restarts: int = 3
     ttl_after_finished: float | None = None
     deleting: bool = False
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
     progress: Progress = field(default_factory=Progress)

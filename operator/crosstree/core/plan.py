@@ -92,6 +92,7 @@ class Promise:
         pool: Where.
         nodes: Places of its workers there, as in `Place`.
         victims: Uids of the jobs that have to stop or shrink first, in order.
+        smaller: Of those victims that shrink, uid and number of workers they go on with.
         until: When the plan is void if it has not come true, seconds since the epoch.
     """
 
@@ -99,6 +100,7 @@ class Promise:
     nodes: tuple[NodeShare, ...]
     victims: tuple[str, ...]
     until: float
+    smaller: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ class PodFact:
         stuck_since: When that began, seconds since the epoch; 0 if nothing is wrong.
         unhealthy_device: Its status reports an allocated device as Unhealthy.
         devices: Devices it holds, by the name their plugin gives them; empty where nobody says.
+        checkpointed: Its annotation `crosstree.dev/checkpointed-at` as it stands; empty if it has none.
         due: When it should be gone at the latest, its own grace included, seconds since the epoch; 0 unless it is
             terminating.
     """
@@ -71,6 +72,7 @@ class PodFact:
     devices: frozenset[str] = frozenset()
     created: float = 0.0
     due: float = 0.0
+    checkpointed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

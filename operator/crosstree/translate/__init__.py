@@ -11,6 +11,7 @@ from typing import Any
 
 from crosstree.api.v1alpha1.acceleratorpool import AcceleratorPool
 from crosstree.api.v1alpha1.aicluster import AICluster, DeclaredAccelerator
+from crosstree.api.v1alpha1.checkpoint import Checkpoint as CheckpointSpec
 from crosstree.api.v1alpha1.common import LabelSelector, Meta
 from crosstree.api.v1alpha1.health import PoolHealth
 from crosstree.api.v1alpha1.jobqueue import JobQueue
@@ -19,7 +20,9 @@ from crosstree.api.v1alpha1.trainingjob import TrainingJob
 from crosstree.base import duration
 from crosstree.base.clock import from_rfc3339
 from crosstree.base.errors import SpecError
+from crosstree.base.names import ANNOTATION_CHECKPOINT
 from crosstree.core.accelerator import IntraNode, Rule
+from crosstree.core.checkpoint import Checkpoint
 from crosstree.core.cluster import Binding, Cluster, DeclaredProfile, PoolObject, Preset, Queue, Selector
 from crosstree.core.health import Action, HealthOverrides, HealthRule
 from crosstree.core.job import Job
@@ -89,6 +92,7 @@ def job(raw: Json) -> Job:
         max_restarts=spec.restart.max_restarts,
         ttl_after_finished=None if ttl is None else duration.parse(ttl),
         deleting=meta.deletion_timestamp is not None,
+        checkpoint=_checkpoint(spec.checkpoint, meta.annotations),
         progress=progress(raw.get("status")),
     )
 
@@ -184,6 +188,14 @@ def queue(raw: Json) -> Queue:
         namespaces=_selector(spec.namespace_selector),
         priority=spec.priority.default or 0,
         max_priority=spec.priority.max,
+    )
+
+
+def _checkpoint(wire: CheckpointSpec, annotations: Json) -> Checkpoint:
+    return Checkpoint(
+        grace=duration.parse(wire.grace),
+        restart_cost=duration.parse(wire.restart_cost),
+        reported=str(annotations.get(ANNOTATION_CHECKPOINT, "")),
     )
 
 

@@ -13,7 +13,7 @@ from crosstree.base.clock import from_rfc3339
 from crosstree.base.errors import SpecError
 from crosstree.core.job import Placement, Progress, Recovery, Restart
 from crosstree.core.ledger import NodeFailures
-from crosstree.core.plan import NodeShare, Rung, Span
+from crosstree.core.plan import NodeShare, Promise, Rung, Span
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -32,6 +32,7 @@ def progress(status: Any) -> Progress:
         started_at=_time(stored.get("startedAt")),
         finished_at=_time(stored.get("finishedAt")),
         recovery=_recovery(stored.get("recovery")),
+        plan=_plan(stored.get("plan")),
         conditions=tuple(entry for entry in _mappings(stored.get("conditions")) if _text(entry.get("type"))),
         observed=stored,
     )
@@ -103,6 +104,20 @@ def _recovery(value: Any) -> Recovery | None:
         pod=_text(stored.get("pod")),
         pool=_text(stored.get("pool")),
         nodes=_shares(stored.get("nodes")),
+    )
+
+
+def _plan(value: Any) -> Promise | None:
+    """Read the place that is being cleared; None unless it says where, for how long, and whom it takes."""
+    stored = mapping(value)
+    nodes, until = _shares(stored.get("nodes")), _time(stored.get("until"))
+    victims = _mappings(stored.get("victims"))
+    uids = tuple(_text(victim.get("uid")) for victim in victims)
+    if not nodes or until is None or not uids or not all(uids):
+        return None
+    smaller = ((_text(victim.get("uid")), _count(victim.get("workers"))) for victim in victims)
+    return Promise(
+        _text(stored.get("pool")), nodes, uids, until, tuple((uid, size) for uid, size in smaller if size)
     )
 
 

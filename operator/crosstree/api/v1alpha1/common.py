@@ -136,6 +136,7 @@ class Meta(BaseModel):
     resource_version: str = ""
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
+    annotations: dict[str, Any] = Field(default_factory=dict)
     owner_references: list[dict[str, Any]] = Field(default_factory=list)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from crosstree.api.v1alpha1.checkpoint import Checkpoint
 from crosstree.api.v1alpha1.common import (
     AGE,
     ATOMIC,
@@ -207,6 +208,8 @@ class TrainingJobSpec(Wire):
     """True ends the pods and keeps the job waiting; false lets it start (again)."""
     restart: Restart = Restart()
     """How often the gang may start again."""
+    checkpoint: Checkpoint = Checkpoint()
+    """How the job saves its work. Annotation crosstree.dev/checkpointed-at of the job or of a pod says up to when."""
     ttl_after_finished: Duration | None = None
     """Delete the job this long after it ended, for example 24h; left out, it is kept."""
 

@@ -100,6 +100,30 @@ class Recovery(Wire):
     """The place that was lost, while there is no new one: what can be kept of it is."""
 
 
+class Victim(Wire):
+    """A job that makes room."""
+
+    uid: Annotated[str, Field(max_length=63)]
+    """Its uid."""
+    workers: Count | None = None
+    """Workers it goes on with; absent where it stops whole."""
+
+
+class ClearedPlace(Wire):
+    """The place that is being cleared for the job: who stops for it, and where it starts then."""
+
+    pool: Annotated[str, Field(max_length=63)]
+    """AcceleratorPool."""
+    nodes: Annotated[list[PlacedNode], Field(max_length=MAX_WORKERS, json_schema_extra=ATOMIC)] = []
+    """Nodes in the order of the workers' indices."""
+    victims: Annotated[list[Victim], Field(max_length=MAX_WORKERS, json_schema_extra=ATOMIC)] = []
+    """Jobs that stop, or go on with fewer workers. They are only told to once this is stored."""
+    since: Time
+    """When it was planned."""
+    until: Time
+    """When it is given up if it has not come true."""
+
+
 class TrainingJobStatus(Wire):
     """What has become of the job."""
 
@@ -109,6 +133,8 @@ class TrainingJobStatus(Wire):
     """Summary of the conditions: Pending, Starting, Running, Recovering, Suspended, Succeeded or Failed."""
     waiting: Waiting | None = None
     """Why the job does not run now; absent while it does."""
+    plan: ClearedPlace | None = None
+    """The place that is being cleared for it; absent while there is none."""
     placement: Placement | None = None
     """Where it runs; absent while nothing is placed."""
     attempt: Count | None = None

@@ -12,7 +12,7 @@ from crosstree.core.lifecycle.decide import (
     told_until,
     wants_placement,
 )
-from crosstree.core.lifecycle.facts import JobFacts, finished, recovering, was_ready, withdrawing
+from crosstree.core.lifecycle.facts import JobFacts, finished, preempted, recovering, was_ready, withdrawing
 from crosstree.core.lifecycle.moves import (
     Cause,
     Expire,
@@ -61,6 +61,7 @@ __all__ = [
     "backoff",
     "finished",
     "next_move",
+    "preempted",
     "recovering",
     "told_until",
     "wants_placement",

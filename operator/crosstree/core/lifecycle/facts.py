@@ -159,6 +159,11 @@ def recovering(progress: Progress) -> bool:
     return holds(progress, "Recovering")
 
 
+def preempted(progress: Progress) -> bool:
+    """Tell whether the job was stopped for another one and has not been whole again since."""
+    return holds(progress, "Preempted")
+
+
 def was_ready(progress: Progress) -> bool:
     """Tell whether the whole gang has been ready in this attempt."""
     ready = condition(progress, "PodsReady")
