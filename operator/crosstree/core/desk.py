@@ -9,14 +9,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from crosstree.core.candidates import wanted
 from crosstree.core.capacity import Trial
 from crosstree.core.horizon import Horizon, Reservation
 from crosstree.core.manners import Backfill
 from crosstree.core.plan import Place
 from crosstree.core.policy import Policy
-from crosstree.core.quota import Accounts
+from crosstree.core.quota import Accounts, Excess
 from crosstree.core.snapshot import NodeState, Snapshot
 from crosstree.core.workload import Gang
+
+_EVERY_QUEUE = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Desk:
     trial: Trial
     accounts: Accounts
     horizon: Horizon
-    _failed: set[Gang] = field(default_factory=set)
+    _failed: set[tuple[Gang, str]] = field(default_factory=set)
     _due: list[float] = field(default_factory=list)
 
     def book(self, gang: Gang, place: Place) -> Place:
@@ -45,6 +48,22 @@ class Desk:
         workers = sum(share.count for share in place.nodes)
         self.accounts.take(gang.queue, place.model, workers * gang.devices)
         return place
+
+    def limit(self, gang: Gang) -> Excess | None:
+        """Return the limit that keeps a gang from starting on any model it takes; None where one is left to it."""
+        first: Excess | None = None
+        for pool in self.snapshot.pools:
+            if not wanted(gang, pool):
+                continue
+            broken = self.accounts.excess(gang.queue, pool.profile.id, _least(gang))
+            if broken is None:
+                return None
+            first = first or broken
+        return first
+
+    def affords(self, gang: Gang, model: str) -> bool:
+        """Say whether the quotas of its queue let a gang start on a model, at its smallest size at least."""
+        return self.accounts.excess(gang.queue, model, _least(gang)) is None
 
     def reserve(self, gang: Gang) -> Reservation | None:
         """Reserve the earliest place for a gang that can't start now, if it is its turn to have a reservation."""
@@ -54,11 +73,14 @@ class Desk:
 
     def failed(self, gang: Gang) -> bool:
         """Say whether a gang of this shape has failed in this cycle: it fails again, for capacity only shrinks."""
-        return _shape(gang) in self._failed
+        shape = _shape(gang)
+        return (shape, _EVERY_QUEUE) in self._failed or (shape, gang.queue) in self._failed
 
     def note_failure(self, gang: Gang) -> None:
-        """Remember that gangs of this shape fail."""
-        self._failed.add(_shape(gang))
+        """Remember that gangs of this shape fail: those of its queue alone if a quota kept it from some models."""
+        models = {pool.profile.id for pool in self.snapshot.pools if wanted(gang, pool)}
+        free = all(self.affords(gang, model) for model in models)
+        self._failed.add((_shape(gang), _EVERY_QUEUE if free else gang.queue))
 
     def due(self) -> float | None:
         """Return when time alone may change an answer, seconds since the epoch; None if it can't."""
@@ -95,6 +117,11 @@ def capacity_of(snapshot: Snapshot) -> dict[str, int]:
     return found
 
 
+def _least(gang: Gang) -> int:
+    """Count the accelerators of the smallest size it starts with."""
+    return (gang.sizes[-1] if gang.sizes else gang.workers) * gang.devices
+
+
 def _shape(gang: Gang) -> Gang:
     """Strip a gang of what does not matter to where it fits."""
-    return replace(gang, key="", uid="", priority=0, created=0.0)
+    return replace(gang, key="", uid="", queue=_EVERY_QUEUE, priority=0, created=0.0)

@@ -1,12 +1,18 @@
-"""Whose turn it is: the queue with the smallest share, and in it priority, recovery, age."""
+"""Whose turn it is: from the root of the queue tree down the queue that is owed most, and in it priority and age."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from heapq import heapify, heappop, heappush
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import heapify, heappop, heapreplace
 
 from crosstree.core.quota import Accounts
 from crosstree.core.workload import Gang
+
+_Standing = tuple[int, bool, float, str, str]
+"""Where a gang stands among those of its queue."""
+_Key = tuple[tuple[float, float], _Standing]
+
+_UNSETTLED: _Key = ((0.0, 0.0), (0, False, 0.0, "", ""))
 
 
 def in_order(gangs: Iterable[Gang]) -> list[Gang]:
@@ -14,32 +20,111 @@ def in_order(gangs: Iterable[Gang]) -> list[Gang]:
 
     A gang that ran has lost work; the nodes it had are free for the others the moment it no longer holds them.
     """
-    return sorted(
-        gangs, key=lambda gang: (-gang.priority, not gang.recovering, gang.created, gang.key, gang.uid)
-    )
+    return sorted(gangs, key=_standing)
 
 
 def line(gangs: Iterable[Gang], accounts: Accounts) -> Iterator[tuple[int, Gang]]:
     """Yield every gang once with its position in its queue, from 1; shares are looked at anew after each.
 
-    O(n log n). Queues of equal rank take turns by the order inside them: theirs is one line.
+    Queues of equal rank take turns by the order of those at their heads. O(n log n + n depth log siblings).
     """
+    root = _grown(gangs, accounts)
+    given = accounts.given
+    while root.heap:
+        if accounts.given != given:  # whoever gave something back may stand too far behind
+            given = accounts.given
+            root.settle(accounts)
+        way = [root]
+        while isinstance(below := way[-1].heap[0][1], _Fork):
+            way.append(below)
+        yield below.at + 1, below.head
+        below.at += 1
+        for fork in reversed(way):
+            fork.turn(accounts)
+
+
+class _Lane:
+    """The gangs of one queue; `beside` where queues stand below it, which they compete with."""
+
+    __slots__ = ("at", "beside", "gangs", "queue")
+
+    def __init__(self, queue: str, gangs: Sequence[Gang], *, beside: bool) -> None:
+        self.queue = queue
+        self.gangs = gangs
+        self.beside = beside
+        self.at = 0
+
+    @property
+    def head(self) -> Gang:
+        return self.gangs[self.at]
+
+    @property
+    def empty(self) -> bool:
+        return self.at == len(self.gangs)
+
+
+class _Fork:
+    """A queue with others below it, those first that go first."""
+
+    __slots__ = ("heap", "queue")
+    beside = False
+
+    def __init__(self, queue: str) -> None:
+        self.queue = queue
+        self.heap: list[tuple[_Key, _Fork | _Lane]] = []
+
+    @property
+    def head(self) -> Gang:
+        return self.heap[0][1].head
+
+    @property
+    def empty(self) -> bool:
+        return not self.heap
+
+    def turn(self, accounts: Accounts) -> None:
+        """Put the first where it belongs now that it has had its turn: nobody else's rank has become less."""
+        first = self.heap[0][1]
+        if first.empty:
+            heappop(self.heap)
+        else:
+            heapreplace(self.heap, (_key(first, accounts), first))
+
+    def settle(self, accounts: Accounts) -> None:
+        """Sort all anew."""
+        for _, child in self.heap:
+            if isinstance(child, _Fork):
+                child.settle(accounts)
+        self.heap = [(_key(child, accounts), child) for _, child in self.heap]
+        heapify(self.heap)
+
+
+def _grown(gangs: Iterable[Gang], accounts: Accounts) -> _Fork:
+    """Return the part of the tree in which gangs wait."""
     queues: dict[str, list[Gang]] = {}
     for gang in in_order(gangs):
         queues.setdefault(gang.queue, []).append(gang)
-    heads = [(accounts.rank(name), _place_in_line(members[0]), name, 0) for name, members in queues.items()]
-    heapify(heads)
-    while heads:
-        rank, place, name, index = heappop(heads)
-        now = accounts.rank(name)
-        if now != rank:  # it has been given something since it was put back
-            heappush(heads, (now, place, name, index))
-            continue
-        members = queues[name]
-        yield index + 1, members[index]
-        if index + 1 < len(members):
-            heappush(heads, (accounts.rank(name), _place_in_line(members[index + 1]), name, index + 1))
+    chains = {name: accounts.chain(name) for name in queues}
+    forks = {name: _Fork(name) for chain in chains.values() for name in chain[1:]}
+    root = _Fork("")
+    children: list[tuple[str, _Fork | _Lane]] = []
+    for name, members in queues.items():
+        inner = name in forks
+        above = name if inner else next(iter(chains[name][1:]), "")
+        children.append((above, _Lane(name, members, beside=inner)))
+    for name, fork in forks.items():
+        children.append((next(iter(accounts.chain(name)[1:]), ""), fork))
+    for above, child in children:
+        (forks[above] if above else root).heap.append((_UNSETTLED, child))
+    root.settle(accounts)
+    return root
 
 
-def _place_in_line(gang: Gang) -> tuple[int, bool, float, str, str]:
+def _key(child: _Fork | _Lane, accounts: Accounts) -> _Key:
+    gang = child.head
+    least = gang.sizes[-1] if gang.sizes else gang.workers
+    rank = accounts.rank(child.queue, gang.models, least * gang.devices, beside=child.beside)
+    return rank, _standing(gang)
+
+
+def _standing(gang: Gang) -> _Standing:
     return (-gang.priority, not gang.recovering, gang.created, gang.key, gang.uid)

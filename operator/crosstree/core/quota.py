@@ -1,77 +1,178 @@
 """What each queue holds, and what it may: the accounts of the queue tree during one cycle.
 
 Every placement, eviction and resize of a cycle is booked here as well as on the `Trial`, and undone with it, so that
-no accelerator is ever counted twice or lost between two queues.
+no accelerator is ever counted twice or lost between two queues. A queue answers for all that is held below it.
+
+Jobs may wait in an inner queue as well. They stand beside the queues below it as if in one more, of weight 1 and
+without a guarantee.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
-from crosstree.core.queues import QueueSpec
+from crosstree.core.book import UNLIMITED, Book, Excess, Usage
+from crosstree.core.fairshare import NOTHING, guarantees_of, rates_of
+from crosstree.core.queues import ANY_MODEL, QueueSpec
+from crosstree.core.queuetree import tree_of
 from crosstree.core.running import Running
 
+__all__ = ["UNLIMITED", "Accounts", "Excess", "Usage"]
 
-@dataclass(frozen=True, slots=True)
-class Excess:
-    """A limit that a gang would break.
-
-    Attributes:
-        queue: Whose limit; the gang's own queue or one above it.
-        model: Of the quota, `queues.ANY_MODEL` for the one over all.
-        limit: Accelerators it allows, normalised for the one over all.
-        held: What is held under it now.
-        asked: What the gang would add.
-    """
-
-    queue: str
-    model: str
-    limit: float
-    held: float
-    asked: float
+_GUARANTEED, _BEYOND = 0.0, 1.0
 
 
 class Accounts:
     """The books of all queues. Mutable, with checkpoint and rollback like `capacity.Trial`.
 
+    Every question costs O(depth of the tree times models held).
+
     Args:
         queues: The tree.
         running: Who holds what now, those that are leaving included.
         capacity: Usable accelerators of the cluster by model: what fair shares are shares of.
+
+    Attributes:
+        given: Bookings in force that gave something back: while it stays, ranks only grow.
     """
 
     def __init__(
         self, queues: Iterable[QueueSpec], running: Iterable[Running], capacity: Mapping[str, int]
     ) -> None:
-        self._queues = {queue.name: queue for queue in queues}
-        self._capacity = capacity
-        self._held: dict[tuple[str, str], int] = {}
-        self._undo: list[tuple[str, str, int]] = []
+        self._tree = tree_of(queues)
+        rates = rates_of(self._tree)
+        guarantees = guarantees_of(self._tree, rates)
+        self._books = {
+            name: Book(spec, guarantees[name], rates[name]) for name, spec in self._tree.specs.items()
+        }
+        self._inner = frozenset(self._tree.parents.values()) - {""}
+        self._beside: dict[str, Book] = {
+            name: Book(QueueSpec(name), NOTHING, rates[name]) for name in sorted(self._inner)
+        }
+        self._chains: dict[str, tuple[Book, ...]] = {}
+        self._own: dict[tuple[str, str], int] = {}
+        self._undo: list[tuple[str, str, int, int]] = []
+        self.given = 0
+        total: dict[str, int] = {}
         for one in running:
-            self.take(one.gang.queue, one.model, one.devices)
-        self._undo.clear()
+            self._add(one.gang.queue, one.model, one.devices, 1)
+            total[one.model] = total.get(one.model, 0) + one.devices
+        # What runs on nodes that take no new work is held all the same: no share is larger than 1.
+        self._capacity = {
+            model: max(capacity.get(model, 0), total.get(model, 0))
+            for model in sorted(capacity.keys() | total.keys())
+        }
+
+    # limits -----------------------------------------------------------------------------------------------
 
     def excess(self, queue: str, model: str, devices: int) -> Excess | None:
         """Return the first limit, from the queue upwards, that `devices` more of a model would break; None if none."""
+        if devices <= 0:
+            return None
+        for book in self._chain(queue):
+            broken = book.excess(model, devices)
+            if broken is not None:
+                return broken
         return None
+
+    def room(self, queue: str, model: str) -> int:
+        """Return how many more accelerators of a model the limits allow; `UNLIMITED` where there are none."""
+        return max(0, min(book.room(model) for book in self._chain(queue)))
+
+    # guarantees -------------------------------------------------------------------------------------------
 
     def within_guarantee(self, queue: str, model: str, devices: int) -> bool:
         """Say whether `devices` more of a model are still guaranteed to the queue, by itself or by those above it."""
-        return False
+        return any(book.covers(model, devices) for book in self._chain(queue))
 
-    def rank(self, queue: str) -> tuple[float, ...]:
-        """Return what orders queues: the smaller comes first. Changes with every `take` and `give`."""
-        return ()
+    def over_guarantee(self, queue: str, model: str) -> int:
+        """Return what the jobs of a queue can be made to give back of a model, to an owner anywhere in the tree.
 
-    def take(self, queue: str, model: str, devices: int) -> None:
-        """Book `devices` of a model to a queue; a negative number gives back."""
-        self._held[queue, model] = self._held.get((queue, model), 0) + devices
-        self._undo.append((queue, model, devices))
+        That is what is held above its guarantee, but no more than is above that of each queue over it: what another
+        queue's unused guarantee covers under the same parent is lent by that queue, and not a stranger's to ask for.
+        """
+        return min(self.held(queue, model), *(book.borrows(model) for book in self._chain(queue)))
+
+    def reclaimable(self, owner: str, borrower: str, model: str, devices: int) -> int:
+        """Return how many accelerators of a model a queue owes to another one that wants `devices` of it.
+
+        The two are compared where the tree parts them. There the owner's side has to stay within its guarantee with
+        what it wants, and the borrower's side gives back what it has above its own; so does every queue from there
+        down to the borrower, and none of them is left with less than its guarantee. 0 where nothing is owed, and
+        between jobs of one queue.
+        """
+        mine, theirs = self._side(owner), self._side(borrower)
+        shared = 0
+        while shared < min(len(mine), len(theirs)) and mine[shared] is theirs[shared]:
+            shared += 1
+        if shared in (len(mine), len(theirs)) or not mine[shared].covers(model, devices):
+            return 0
+        return min(self.held(borrower, model), *(book.borrows(model) for book in theirs[shared:]))
+
+    # order ------------------------------------------------------------------------------------------------
+
+    def rank(
+        self, queue: str, models: Sequence[str] = (), devices: int = 1, *, beside: bool = False
+    ) -> tuple[float, float]:
+        """Return what orders a queue among those of the same parent: the smaller comes first.
+
+        0 where what is wanted is still guaranteed, else 1; then the share held above guarantees, by weight. It grows
+        with every `take` of the queue or of one below it, and with nobody else's. Two queues of different parents are
+        compared by the queues above them that have the same one. Equal for all where no queue is specified at all.
+
+        Args:
+            queue: Whose rank.
+            models: Models that the head of its line takes; empty for any.
+            devices: Accelerators it asks for.
+            beside: The rank of the jobs of an inner queue itself, among the queues below it.
+        """
+        if not self._tree.specs:
+            return (_BEYOND, 0.0)
+        book = self._beside.get(queue) if beside else None
+        if book is None:
+            book = self._chain(queue)[0]
+        guaranteed = book.guarantee is not NOTHING and any(
+            book.covers(model, devices) for model in models or self._capacity
+        )
+        return (_GUARANTEED if guaranteed else _BEYOND, book.share(self._capacity))
+
+    def share(self, queue: str) -> float:
+        """Return what the queue, with those below it, holds above guarantees as a part of the cluster, by weight."""
+        return self._chain(queue)[0].share(self._capacity)
+
+    # books ------------------------------------------------------------------------------------------------
+
+    def take(self, queue: str, model: str, devices: int, jobs: int | None = None) -> None:
+        """Book `devices` of a model to a queue; a negative number gives back.
+
+        Args:
+            queue: Whose.
+            model: Profile id.
+            devices: Accelerators.
+            jobs: By how many its jobs become more; by default one more, or one less when it gives back.
+        """
+        if jobs is None:
+            jobs = (devices > 0) - (devices < 0)
+        self._add(queue, model, devices, jobs)
+        self._undo.append((queue, model, devices, jobs))
+        self.given += devices < 0
 
     def held(self, queue: str, model: str) -> int:
         """Return what a queue itself, without those below it, holds of a model."""
-        return self._held.get((queue, model), 0)
+        return self._own.get((queue, model), 0)
+
+    def holders(self, queue: str, model: str) -> int:
+        """Count the jobs that hold some of a model, `ANY_MODEL` for all of them, in a queue and those below it."""
+        jobs = self._chain(queue)[0].jobs
+        return sum(jobs.values()) if model == ANY_MODEL else jobs.get(model, 0)
+
+    def usage(self, queue: str) -> tuple[Usage, ...]:
+        """Return what the queue, with those below it, holds against its quotas: a row per model, by name."""
+        return self._chain(queue)[0].usage()
+
+    def chain(self, queue: str) -> tuple[str, ...]:
+        """Return the queue and those above it whose quotas hold for it, the root last."""
+        return self._tree.chain(queue)
 
     def checkpoint(self) -> int:
         """Return a mark to roll back to."""
@@ -80,5 +181,27 @@ class Accounts:
     def rollback(self, mark: int) -> None:
         """Undo every booking since `mark`."""
         while len(self._undo) > mark:
-            queue, model, devices = self._undo.pop()
-            self._held[queue, model] -= devices
+            queue, model, devices, jobs = self._undo.pop()
+            self._add(queue, model, -devices, -jobs)
+            self.given -= devices < 0
+
+    def _add(self, queue: str, model: str, devices: int, jobs: int) -> None:
+        self._own[queue, model] = self._own.get((queue, model), 0) + devices
+        for book in self._chain(queue):
+            book.add(model, devices, jobs)
+        if queue in self._inner:
+            self._beside[queue].add(model, devices, jobs)
+
+    def _chain(self, queue: str) -> tuple[Book, ...]:
+        """Return the books of a queue and of those above it, the root last. One nobody knows is a root."""
+        chain = self._chains.get(queue)
+        if chain is None:
+            if queue not in self._books:
+                self._books[queue] = Book(QueueSpec(queue), NOTHING, {})
+            chain = self._chains[queue] = tuple(self._books[name] for name in self._tree.chain(queue))
+        return chain
+
+    def _side(self, queue: str) -> tuple[Book, ...]:
+        """Return the books from the root down to that of the jobs of this very queue."""
+        side = self._chain(queue)[::-1]
+        return (*side, self._beside[queue]) if queue in self._inner else side

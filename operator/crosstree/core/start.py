@@ -36,24 +36,26 @@ class Refused:
 def start(gang: Gang, position: int, desk: Desk) -> Place | Refused:
     """Give a gang its turn. What it gets is booked on the desk."""
     # 1. Free capacity: where it was, as far as that still stands, else the first model it prefers that holds it.
-    if not desk.failed(gang):
+    limit = desk.limit(gang)
+    if limit is None and not desk.failed(gang):
         if placed := place(gang, desk):
             return desk.book(gang, placed)
         desk.note_failure(gang)
     # 2. Capacity that others have to leave.
     if promise := propose(gang, desk):
-        return Refused(gang, position, promise=promise)
-    # 3. Capacity that comes free.
-    return Refused(gang, position, reservation=desk.reserve(gang))
+        return Refused(gang, position, limit, promise=promise)
+    # 3. Capacity that comes free; none is of use beyond a limit.
+    return Refused(gang, position, limit, reservation=desk.reserve(gang) if limit is None else None)
 
 
 def place(gang: Gang, desk: Desk) -> Place | None:
     """Put the gang where it was, as far as that still stands, else on the first candidate pool; None if none holds it.
 
-    The place is booked on the trial.
+    Pools of models whose quota is exhausted are passed over. The place is booked on the trial.
     """
     snapshot = desk.snapshot
-    offered = candidates(gang, snapshot.pools, desk.trial.free, snapshot.allocatable)[0]
+    accepted = candidates(gang, snapshot.pools, desk.trial.free, snapshot.allocatable)[0]
+    offered = [one for one in accepted if desk.affords(gang, one.pool.profile.id)]
     if gang.before is not None:
         again = seat_again(gang, gang.before, offered, desk.trial)
         if again is not None:
