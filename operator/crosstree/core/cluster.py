@@ -10,6 +10,7 @@ from typing import Any
 from crosstree.core.accelerator import IntraNode
 from crosstree.core.health import AS_ITS_CLUSTER, HealthOverrides, HealthPolicy, HealthRule
 from crosstree.core.ledger import NodeFailures
+from crosstree.core.manners import Manners
 from crosstree.core.queues import QueueSpec, Quota
 from crosstree.core.snapshot import SpareRule
 from crosstree.core.topology import LevelSpec
@@ -88,6 +89,8 @@ class Cluster:
     health_rules: tuple[HealthRule, ...] = ()
     declared: tuple[DeclaredProfile, ...] = ()
     spares: SpareRule | None = None
+    manners: Manners = field(default_factory=Manners)
+    """Who starts when: `spec.scheduling` but for the binding."""
     failures: tuple[NodeFailures, ...] = ()
     """Which nodes failed gangs, as its status says."""
     deleting: bool = False

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crosstree.api.v1alpha1.acceleratorpool import AcceleratorPool
-from crosstree.api.v1alpha1.aicluster import AICluster, DeclaredAccelerator
+from crosstree.api.v1alpha1.aicluster import AICluster, DeclaredAccelerator, Scheduling
 from crosstree.api.v1alpha1.checkpoint import Checkpoint as CheckpointSpec
 from crosstree.api.v1alpha1.common import LabelSelector, Meta
 from crosstree.api.v1alpha1.health import PoolHealth
@@ -24,12 +24,14 @@ from crosstree.base.names import ANNOTATION_CHECKPOINT
 from crosstree.core.accelerator import IntraNode, Rule
 from crosstree.core.checkpoint import Checkpoint
 from crosstree.core.cluster import Binding, Cluster, DeclaredProfile, PoolObject, Preset, Queue, Selector
+from crosstree.core.expect import DECLARED_CONFIDENCE
 from crosstree.core.health import Action, HealthOverrides, HealthRule
 from crosstree.core.job import Job
+from crosstree.core.manners import Backfill, Manners, Preemption
 from crosstree.core.queues import Quota
 from crosstree.core.snapshot import SpareRule
 from crosstree.core.topology import LevelSpec
-from crosstree.core.workload import Gang, Groups, Requirement
+from crosstree.core.workload import Expectation, Gang, Groups, Requirement, Source
 from crosstree.translate.needs import constraint, requests
 from crosstree.translate.stored import failures, mapping, progress
 
@@ -71,6 +73,7 @@ def job(raw: Json) -> Job:
         constraint=constraint(spec.template.spec),
         created=created,
         queue=spec.queue,
+        expected=_declared_duration(spec.expected_duration),
     )
     ttl = spec.ttl_after_finished
     return Job(
@@ -123,6 +126,7 @@ def cluster(raw: Json) -> Cluster:
         unreachable_timeout=duration.parse(spec.health.unreachable_timeout),
         health_rules=_health_rules(spec.health),
         declared=tuple(_declared(accelerator) for accelerator in spec.accelerators),
+        manners=_manners(spec.scheduling),
         spares=SpareRule(spec.spares.per_domain, spec.spares.level) if spec.spares else None,
         failures=failures(raw.get("status")),
         deleting=meta.deletion_timestamp is not None,
@@ -196,6 +200,18 @@ def _checkpoint(wire: CheckpointSpec, annotations: Json) -> Checkpoint:
         grace=duration.parse(wire.grace),
         restart_cost=duration.parse(wire.restart_cost),
         reported=str(annotations.get(ANNOTATION_CHECKPOINT, "")),
+    )
+
+
+def _declared_duration(text: str | None) -> Expectation | None:
+    return None if text is None else Expectation(duration.parse(text), Source.DECLARED, DECLARED_CONFIDENCE)
+
+
+def _manners(wire: Scheduling) -> Manners:
+    return Manners(
+        backfill=Backfill(wire.backfill.mode),
+        preemption=Preemption(wire.preemption.mode),
+        min_runtime=duration.parse(wire.preemption.min_runtime),
     )
 
 

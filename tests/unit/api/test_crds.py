@@ -47,8 +47,13 @@ def test_writing_the_crds_makes_one_file_per_kind(tmp_path: Path) -> None:
 
 @every_kind
 def test_the_columns_are_those_an_admin_was_promised(kind: str) -> None:
-    columns = [column["name"].upper() for column in version(kind)["additionalPrinterColumns"]]
-    assert columns == COLUMNS[kind].split()
+    shown = [column for column in version(kind)["additionalPrinterColumns"] if not column.get("priority")]
+    assert [column["name"].upper() for column in shown] == COLUMNS[kind].split()
+
+
+def test_where_a_job_stands_and_when_it_starts_are_columns_of_the_wide_table() -> None:
+    shown = [one for one in version("TrainingJob")["additionalPrinterColumns"] if one.get("priority")]
+    assert [column["name"] for column in shown] == ["Position", "Starts"]
 
 
 @every_kind

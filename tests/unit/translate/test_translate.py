@@ -15,10 +15,11 @@ from crosstree.core.accelerator import IntraNode, Rule
 from crosstree.core.cluster import Binding, DeclaredProfile, Preset, Selector
 from crosstree.core.health import Action, HealthPolicy, HealthRule
 from crosstree.core.job import Placement, Progress, Restart
+from crosstree.core.manners import Backfill, Manners, Preemption
 from crosstree.core.plan import NodeShare, Span
 from crosstree.core.queues import QueueSpec, Quota
 from crosstree.core.topology import LevelSpec
-from crosstree.core.workload import Groups, NodeConstraint, Requirement, Toleration
+from crosstree.core.workload import Expectation, Groups, NodeConstraint, Requirement, Source, Toleration
 from tests.support.bad_objects import good_objects, merged
 
 GOOD = {good["kind"]: good for good in good_objects()}
@@ -62,6 +63,19 @@ def test_a_job_that_names_no_framework_is_custom() -> None:
     raw = a_job()
     del raw["spec"]["framework"]
     assert translate.job(raw).framework == "custom"
+
+
+def test_a_declared_duration_is_what_the_gang_is_expected_to_run() -> None:
+    expected = translate.job(a_job({"expectedDuration": "1h30m"})).gang.expected
+    assert expected == Expectation(5400.0, Source.DECLARED, 0.9)
+    assert translate.job(a_job()).gang.expected is None
+
+
+def test_a_cluster_says_who_starts_when() -> None:
+    scheduling = {"backfill": {"mode": "EASY"}, "preemption": {"mode": "Never", "minRuntime": "1h"}}
+    told = translate.cluster(merged(GOOD["AICluster"], {"spec": {"scheduling": scheduling}}))
+    assert told.manners == Manners(Backfill.EASY, Preemption.NEVER, 3600.0)
+    assert translate.cluster(GOOD["AICluster"]).manners == Manners()
 
 
 def test_identity_and_times_come_from_the_metadata() -> None:

@@ -12,6 +12,7 @@ from crosstree.api.v1alpha1.common import (
     AGE,
     ATOMIC,
     Column,
+    Duration,
     LabelKey,
     LabelSelector,
     LabelValue,
@@ -124,12 +125,35 @@ class Fabric(Wire):
     )
 
 
+class Backfill(Wire):
+    """Who may start while a job before it in the line waits."""
+
+    mode: Literal["None", "EASY", "Conservative"] = "Conservative"
+    """Which waiting jobs get a reservation, that is nodes and a time that no job behind them delays. Conservative:
+    every one. EASY: the first alone, so that more small jobs slip in. None: no job, and a large one may wait for
+    as long as small ones keep coming."""
+
+
+class Preemption(Wire):
+    """Who may be stopped to make room for whom."""
+
+    mode: Literal["Never", "LowerPriority"] = "LowerPriority"
+    """Never: no running job is stopped for another. LowerPriority: a job of lower priority is stopped for one of
+    higher, and what a queue borrowed is taken back for the queue it was guaranteed to."""
+    min_runtime: Duration = "10m"
+    """A job that has started is not stopped for another before it has run this long."""
+
+
 class Scheduling(Wire):
-    """How decisions become running pods."""
+    """Who starts when, and how decisions become running pods."""
 
     binding: Literal["Scheduler", "Direct"] = "Scheduler"
     """Scheduler: pods are pinned to their node and bound by kube-scheduler, which has the last word.
     Direct: the node is set when the pod is created, which is faster."""
+    backfill: Backfill = Backfill()
+    """Who may start while a job before it in the line waits."""
+    preemption: Preemption = Preemption()
+    """Who may be stopped to make room for whom."""
 
 
 class DeclaredAccelerator(Wire):
@@ -219,7 +243,7 @@ class AIClusterSpec(Wire):
     fabric: Fabric = Field(default_factory=Fabric)
     """The network between the nodes."""
     scheduling: Scheduling = Scheduling()
-    """How decisions become running pods."""
+    """Who starts when, and how decisions become running pods."""
     health: Health = Health()
     """How signals of nodes and devices are taken."""
     spares: Spares | None = None

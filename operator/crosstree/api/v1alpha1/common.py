@@ -148,6 +148,8 @@ class Column:
     path: str
     type: Literal["string", "integer", "number", "date"] = "string"
     description: str = ""
+    priority: int = 0
+    """More than 0: shown by `-o wide` alone."""
 
 
 AGE = Column("Age", ".metadata.creationTimestamp", "date")

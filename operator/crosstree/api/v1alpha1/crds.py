@@ -77,6 +77,10 @@ def _crd(model: type[Object]) -> dict[str, Any]:
     }
 
 
-def _column(column: Column) -> dict[str, str]:
-    wire = {"name": column.name, "type": column.type, "jsonPath": column.path}
-    return wire | ({"description": column.description} if column.description else {})
+def _column(column: Column) -> dict[str, str | int]:
+    wire: dict[str, str | int] = {"name": column.name, "type": column.type, "jsonPath": column.path}
+    if column.description:
+        wire["description"] = column.description
+    if column.priority:
+        wire["priority"] = column.priority
+    return wire

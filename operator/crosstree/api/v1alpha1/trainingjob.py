@@ -180,6 +180,9 @@ def _env_rule(framework: str) -> Rule:
     )
 
 
+_LASTING = re.compile("[1-9]")
+"""A duration in which no digit is more than 0 is none."""
+
 _SIZE = "self.topology.groups.size"
 _HAS_GROUPS = "has(self.topology) && has(self.topology.groups)"
 _AGAIN = "delete the job and create it again."
@@ -210,6 +213,9 @@ class TrainingJobSpec(Wire):
     """How often the gang may start again."""
     checkpoint: Checkpoint = Checkpoint()
     """How the job saves its work. Annotation crosstree.dev/checkpointed-at of the job or of a pod says up to when."""
+    expected_duration: Duration | None = None
+    """How long the whole job will run, for example 6h: a hint, from which starts are foretold and small jobs are let
+    in before large ones. Nothing is stopped for running longer. Left out, it is learned from earlier jobs."""
     ttl_after_finished: Duration | None = None
     """Delete the job this long after it ended, for example 24h; left out, it is kept."""
 
@@ -235,6 +241,17 @@ class TrainingJobSpec(Wire):
             path="topology.groups.size",
         ),
         _env_rule("pytorch"),
+        Rule(
+            holds="!has(self.expectedDuration) || self.expectedDuration.matches('[1-9]')",
+            says="spec.expectedDuration is {duration}, but every job takes time; give more than 0s, or leave it out.",
+            shows={"duration": "self.expectedDuration"},
+            breaks=lambda spec: (
+                {"duration": spec.expected_duration}
+                if spec.expected_duration is not None and not _LASTING.search(spec.expected_duration)
+                else None
+            ),
+            path="expectedDuration",
+        ),
         Rule(
             holds="self.framework.name == 'custom' || !has(self.restart) || !has(self.restart.scope)"
             " || self.restart.scope != 'Worker'",
@@ -275,6 +292,8 @@ class TrainingJob(Object):
         Column("Phase", ".status.phase", description="What it is doing"),
         Column("Reason", ".status.waiting.reason", description="Why it waits"),
         Column("Span", ".status.span", description="Domains it uses"),
+        Column("Position", ".status.queuePosition", "integer", "Place in the line of its queue", priority=1),
+        Column("Starts", ".status.expectedStart", description="When it is expected to start", priority=1),
         AGE,
     )
 

@@ -124,6 +124,17 @@ class ClearedPlace(Wire):
     """When it is given up if it has not come true."""
 
 
+class ExpectedStart(Wire):
+    """How good `expectedStart` is, and what was told before."""
+
+    confidence: Annotated[int, Field(ge=0, le=100)]
+    """How far the durations it rests on can be trusted, in percent: those of running jobs declared or learned."""
+    first: Time
+    """What was told first in this wait: `crosstree_start_forecast_error_seconds` compares it with the truth."""
+    as_of: Time
+    """When `expectedStart` or `queuePosition` was last written: they are not rewritten for little."""
+
+
 class TrainingJobStatus(Wire):
     """What has become of the job."""
 
@@ -135,6 +146,12 @@ class TrainingJobStatus(Wire):
     """Why the job does not run now; absent while it does."""
     plan: ClearedPlace | None = None
     """The place that is being cleared for it; absent while there is none."""
+    queue_position: Count | None = None
+    """Place in the line of its JobQueue, 1 for the next; absent while it does not wait in it."""
+    expected_start: Time | None = None
+    """When it is expected to start; absent where that can't be told."""
+    forecast: ExpectedStart | None = None
+    """How good `expectedStart` is; absent where there is none."""
     placement: Placement | None = None
     """Where it runs; absent while nothing is placed."""
     attempt: Count | None = None
