@@ -17,7 +17,7 @@ from signal import Signals
 
 from bench.start import ready_at
 from crosstree.adapters.client import Api
-from crosstree.api.v1alpha1.crds import crds
+from crosstree.api.v1alpha1.crds import definitions
 from crosstree.base.clock import monotonic
 from crosstree.base.errors import NotFound, Unavailable
 from crosstree.cli import ground
@@ -111,7 +111,7 @@ async def measure(repeats: int, kubeconfig: Path) -> AsyncIterator[Record]:
         Unavailable: nobody takes over.
     """
     async with connected(str(kubeconfig), None) as api:
-        await applied(api, list(crds().values()))
+        await applied(api, definitions())
         with ExitStack() as stack:
             async with ground.namespace(api) as namespace:
                 replicas = Replicas(api, kubeconfig, namespace, stack)

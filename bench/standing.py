@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.start import ready_at
 from crosstree.adapters.client import Api
-from crosstree.api.v1alpha1.crds import crds
+from crosstree.api.v1alpha1.crds import definitions
 from crosstree.base.clock import SystemClock, from_rfc3339, monotonic
 from crosstree.base.errors import SettingsError, Unavailable
 from crosstree.cli import ground
@@ -98,7 +98,7 @@ async def measure(plan: Plan, kubeconfig: Path) -> AsyncIterator[Record]:
 
 async def _operator(api: Api, kubeconfig: Path, port: int) -> Operator:
     """Install our kinds and start an operator; the caller stops it."""
-    await applied(api, list(crds().values()))
+    await applied(api, definitions())
     return Operator.start(kubeconfig=str(kubeconfig), listen=f"127.0.0.1:{port}")
 
 

@@ -30,9 +30,9 @@ class Page:
 def pages() -> list[Page]:
     """List every generated file."""
     definitions = [
-        Page(folder / name, lambda crd=crd: crds.render(crd))  # type: ignore[misc]
+        Page(folder / name, lambda inside=inside: crds.render(*inside))  # type: ignore[misc]
         for folder in (CRDS, CHART_CRDS)
-        for name, crd in crds.crds().items()
+        for name, inside in crds.files().items()
     ]
     return [
         *definitions,

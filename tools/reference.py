@@ -56,7 +56,7 @@ def _fields(schema: Json, path: str) -> Iterator[tuple[str, str, str]]:
         here = f"{path}.{name}"
         yield f"`{here}`", _type(field), _meaning(field, required=name in required)
         inner = field.get("items", field)
-        if not inner.get("x-kubernetes-preserve-unknown-fields"):
+        if not inner.get("x-kubernetes-preserve-unknown-fields") or "type" not in inner:
             yield from _fields(inner, f"{here}[]" if "items" in field else here)
 
 
@@ -67,7 +67,7 @@ def _type(field: Json) -> str:
         return f"map of {_type(field['additionalProperties'])}"
     if "enum" in field:
         return " \\| ".join(f"`{value}`" for value in field["enum"])
-    return str(field.get("type", "any"))
+    return str(field.get("type", "integer \\| object" if "properties" in field else "any"))
 
 
 def _meaning(field: Json, *, required: bool) -> str:

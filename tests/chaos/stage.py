@@ -249,7 +249,7 @@ def staged(folder: Path, seed: int, *, nodes: int = 48) -> Iterator[Stage]:
         local = stack.enter_context(localcluster.Cluster(fleet=fleet, audit=True, component_args=arguments))
         kubectl = Kubectl(local.bin / "kubectl", local.kubeconfig)
         kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-        kubectl("wait", "--for=condition=Established", "-f", str(ROOT / "crds"), "--timeout=30s")
+        kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
         for listed in (JOBS, f"/apis/{API_VERSION}/aiclusters"):  # Established, and still "initializing"
             eventually(partial(local.api.get, listed), within=30, what=f"{listed} was served")
         kubectl("create", "namespace", "chaos")

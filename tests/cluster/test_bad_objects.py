@@ -1,4 +1,4 @@
-"""What the API server refuses by the CRDs alone, and the words it refuses it with. No operator runs here."""
+"""What the API server refuses by the CRDs and their policy, and with which words. No operator runs here."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import yaml
 from tests.support.bad_objects import Case, Json, bad_objects, bad_updates, good_objects, good_updates
 from tests.support.control_plane import ControlPlane
 from tests.support.kubectl import Kubectl, KubectlError
+from tests.support.waiting import eventually
 from tools.generated import CRDS, ROOT
 
 
@@ -18,8 +19,11 @@ def kubectl(control_plane: ControlPlane) -> Iterator[Kubectl]:
     """Return kubectl on a server that has the CRDs and one good object of each kind."""
     run = control_plane.kubectl
     run("apply", "--server-side", "-f", str(ROOT / CRDS))
-    run("wait", "--for=condition=Established", "-f", str(ROOT / CRDS), "--timeout=30s")
+    run("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
     run.apply(*good_objects())
+    unsized = next(case for case in bad_objects() if case.title == "TrainingJob: workers as text")
+    # The API server takes a moment to put a policy into force.
+    eventually(lambda: answer(run, "create", renamed(unsized.bad, "early")), within=20)
     yield run
     for good in good_objects():
         run.delete(good["kind"], good["metadata"]["name"], good["metadata"].get("namespace"), wait=False)

@@ -104,14 +104,11 @@ def test_wrong_values_are_refused_with_the_field_and_what_would_do(
 
 
 def test_the_definitions_are_kept_and_otherwise_those_of_the_repository(offline: Helm) -> None:
-    made = {
-        one["metadata"]["name"]: one
-        for one in offline.template()
-        if one["kind"] == "CustomResourceDefinition"
-    }
-    for file in (ROOT / "crds").glob("*.yaml"):
-        wanted = yaml.safe_load(file.read_text())
-        found = made.pop(wanted["metadata"]["name"])
+    kinds = ("CustomResourceDefinition", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+    made = {(one["kind"], one["metadata"]["name"]): one for one in offline.template() if one["kind"] in kinds}
+    files = (ROOT / "crds").glob("*.yaml")
+    for wanted in (one for file in files for one in yaml.safe_load_all(file.read_text())):
+        found = made.pop((wanted["kind"], wanted["metadata"]["name"]))
         assert found["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
         assert found == wanted
     assert made == {}
@@ -119,7 +116,8 @@ def test_the_definitions_are_kept_and_otherwise_those_of_the_repository(offline:
 
 def test_an_admin_may_keep_the_definitions_to_himself(offline: Helm) -> None:
     kinds = {one["kind"] for one in offline.template({"crds.install": False})}
-    assert "CustomResourceDefinition" not in kinds and "Deployment" in kinds
+    assert not kinds & {"CustomResourceDefinition", "ValidatingAdmissionPolicy"}
+    assert "Deployment" in kinds
 
 
 # -- its life --------------------------------------------------------------------------------------------------------
@@ -147,6 +145,8 @@ def world(module_world: Operated, admin: Helm) -> Iterator[Operated]:
         admin.uninstall()
     for kind in ("trainingjobs", "aiclusters", "jobqueues", "acceleratorpools"):
         kubectl("delete", "crd", f"{kind}.crosstree.dev", "--ignore-not-found")
+    for kind in ("validatingadmissionpolicy", "validatingadmissionpolicybinding"):
+        kubectl("delete", kind, "trainingjobs.crosstree.dev", "--ignore-not-found")
     kubectl("delete", "pods,services", "--all", "--force", "--grace-period=0", "-n", "default")
     kubectl("delete", "leases", "--all", "-n", NAMESPACE)
 
@@ -200,7 +200,7 @@ def test_the_api_server_takes_everything_that_can_be_asked_for(world: Operated, 
     world.kubectl.apply(_monitors())
     world.kubectl("wait", "--for=condition=Established", "crd/servicemonitors.monitoring.coreos.com")
     world.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-    world.kubectl("wait", "--for=condition=Established", "-f", str(ROOT / "crds"), "--timeout=30s")
+    world.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
     made = [*admin.template({**EVERYTHING, "crds.install": False}), *admin.template()]
     text = yaml.safe_dump_all(made)
     world.kubectl("apply", "--server-side", "--dry-run=server", "--force-conflicts", "-f", "-", stdin=text)

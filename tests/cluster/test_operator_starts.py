@@ -34,7 +34,10 @@ def running(kubeconfig: Path, folder: Path) -> Iterator[OperatorProcess]:
 def cluster(own_control_plane: ControlPlane) -> ControlPlane:
     """A control plane of this module's own that knows our kinds."""
     own_control_plane.kubectl("apply", "-f", str(CRDS))
-    kinds = [f"crd/{file.stem.removeprefix('crosstree.dev_')}.crosstree.dev" for file in CRDS.glob("*.yaml")]
+    kinds = [
+        f"crd/{file.stem.removeprefix('crosstree.dev_')}.crosstree.dev"
+        for file in CRDS.glob("crosstree.dev_*.yaml")
+    ]
     own_control_plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", *kinds)
     return own_control_plane
 

@@ -196,7 +196,7 @@ def installed(*groups: Json, **options: Any) -> Iterator[Operated]:
     """The same with our kinds; no operator runs yet."""
     with bare(*groups, **options) as world:
         world.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-        world.kubectl("wait", "--for=condition=Established", "-f", str(ROOT / "crds"), "--timeout=30s")
+        world.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
         yield world
 
 

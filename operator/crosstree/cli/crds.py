@@ -1,4 +1,4 @@
-"""`crosstree crds`: the CustomResourceDefinitions of this version, printed or applied."""
+"""`crosstree crds`: the CustomResourceDefinitions of this version and their admission policy, printed or applied."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from crosstree.cli.options import Context, Format, Kubeconfig, NoColor
 if TYPE_CHECKING:
     from crosstree.adapters.client import Api
 
-PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+CRD = "CustomResourceDefinition"
+PATHS = {
+    CRD: "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+    "ValidatingAdmissionPolicy": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+    "ValidatingAdmissionPolicyBinding": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+}
 PATIENCE = 30.0
 """Seconds until an applied CRD must be served."""
 
@@ -28,18 +33,17 @@ def crds(
     context: Context = None,
     no_color: NoColor = False,
 ) -> None:
-    """Print the CRDs (`crosstree crds | kubectl apply --server-side -f -`), or apply them here."""
-    from crosstree.api.v1alpha1.crds import crds as definitions
-    from crosstree.api.v1alpha1.crds import render
+    """Print the CRDs and their policy (`crosstree crds | kubectl apply --server-side -f -`), or apply them here."""
+    from crosstree.api.v1alpha1.crds import definitions, render
 
-    made = list(definitions().values())
+    made = definitions()
     if apply:
         for name in talk(kubeconfig, context, lambda api: applied(api, made)):
             typer.echo(f"{name} applied")
     elif output is Format.JSON:
         typer.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": made}, indent=2))
     else:
-        typer.echo("---\n".join(render(each) for each in made), nl=False)
+        typer.echo(render(*made), nl=False)
 
 
 async def applied(api: Api, made: list[Json]) -> list[str]:
@@ -48,11 +52,12 @@ async def applied(api: Api, made: list[Json]) -> list[str]:
     names = [str(each["metadata"]["name"]) for each in made]
     for name, body in zip(names, made, strict=True):
         await api.request(
-            "PATCH", f"{PATH}/{name}", query=query, body=json.dumps(body).encode(),
+            "PATCH", f"{PATHS[body['kind']]}/{name}", query=query, body=json.dumps(body).encode(),
             content_type="application/apply-patch+yaml",
         )  # fmt: skip
-    for name in names:
-        await _served(api, name)
+    for name, body in zip(names, made, strict=True):
+        if body["kind"] == CRD:
+            await _served(api, name)
     return names
 
 
@@ -64,7 +69,7 @@ async def _served(api: Api, name: str) -> None:
 
     begun = monotonic()
     while True:
-        conditions = (await get(api, f"{PATH}/{name}")).get("status", {}).get("conditions") or ()
+        conditions = (await get(api, f"{PATHS[CRD]}/{name}")).get("status", {}).get("conditions") or ()
         if any(c["type"] == "Established" and c["status"] == "True" for c in conditions):
             return
         if monotonic() - begun > PATIENCE:

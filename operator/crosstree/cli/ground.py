@@ -94,11 +94,11 @@ async def change(api: Api, name: str, spec: Json) -> None:
 @asynccontextmanager
 async def operator(api: Api, kubeconfig: str | None, context: str | None) -> AsyncIterator[Operator]:
     """Install our kinds and run an operator as a child for this run."""
-    from crosstree.api.v1alpha1.crds import crds
+    from crosstree.api.v1alpha1.crds import definitions
     from crosstree.cli.crds import applied
     from crosstree.cli.operator_process import Operator
 
-    await applied(api, list(crds().values()))
+    await applied(api, definitions())
     with Operator.start(kubeconfig=kubeconfig, context=context) as child:
         yield child
 

@@ -10,7 +10,7 @@ from crosstree.core.arrays import Int64
 from crosstree.core.placement.need import Need
 from crosstree.core.plan import WaitReason
 from crosstree.core.snapshot import Pool
-from crosstree.core.workload import Gang
+from crosstree.core.workload import NARROWEST, Gang
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +109,7 @@ def judge(gang: Gang, pool: Pool, allocatable: Int64) -> Need | Rejection:
 def _in_depths(gang: Gang, pool: Pool) -> Need | Rejection:
     fabric = pool.fabric
     required = fabric.depth(gang.required) if gang.required else None
-    grouped = fabric.depth(gang.groups.level) if gang.groups else None
+    grouped = _grouped(gang, pool)
     for field, level, depth in (
         ("topology.required", gang.required, required),
         ("topology.groups.required", gang.groups.level if gang.groups else "", grouped),
@@ -120,10 +120,20 @@ def _in_depths(gang: Gang, pool: Pool) -> Need | Rejection:
         workers=gang.workers,
         required=required,
         preferred=fabric.depth(gang.preferred) if gang.preferred else None,
-        group_size=gang.groups.size if gang.groups else 1,
+        group_size=gang.groups.size if gang.groups and grouped is not None else 1,
         group_depth=grouped,
         atomic=_atomic_depth(pool),
     )
+
+
+def _grouped(gang: Gang, pool: Pool) -> int | None:
+    """Return the depth of the level that holds a group; None without groups, or where no such level is."""
+    if gang.groups is None:
+        return None
+    if gang.groups.level != NARROWEST:
+        return pool.fabric.depth(gang.groups.level)
+    above_node = len(pool.fabric.levels) - 2
+    return above_node if above_node >= 0 else None
 
 
 def _unknown(pool: Pool, field: str, level: str) -> Rejection:

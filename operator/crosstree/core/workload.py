@@ -8,10 +8,14 @@ from functools import lru_cache
 
 from crosstree.core.plan import Promise
 
+NARROWEST = ""
+"""Level of a group that only has to stay as close as several nodes can be: the narrowest above the node, which is
+the accelerator domain where a fabric has one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Every `size` consecutive workers stay inside one domain of `level`."""
+    """Every `size` consecutive workers stay inside one domain of `level`; it may be `NARROWEST`."""
 
     size: int
     level: str

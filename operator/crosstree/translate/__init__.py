@@ -16,7 +16,8 @@ from crosstree.api.v1alpha1.common import LabelSelector, Meta
 from crosstree.api.v1alpha1.health import PoolHealth
 from crosstree.api.v1alpha1.jobqueue import JobQueue
 from crosstree.api.v1alpha1.parse import parse
-from crosstree.api.v1alpha1.trainingjob import TrainingJob
+from crosstree.api.v1alpha1.sizes import largest, legal_sizes
+from crosstree.api.v1alpha1.trainingjob import TrainingJob, TrainingJobSpec
 from crosstree.base import duration
 from crosstree.base.clock import from_rfc3339
 from crosstree.base.errors import SpecError
@@ -31,7 +32,7 @@ from crosstree.core.manners import Backfill, Manners, Preemption
 from crosstree.core.queues import Quota
 from crosstree.core.snapshot import SpareRule
 from crosstree.core.topology import LevelSpec
-from crosstree.core.workload import Expectation, Gang, Groups, Requirement, Source
+from crosstree.core.workload import NARROWEST, Expectation, Gang, Groups, Requirement, Source
 from crosstree.translate.needs import constraint, requests
 from crosstree.translate.stored import failures, mapping, progress
 
@@ -58,22 +59,22 @@ def job(raw: Json) -> Job:
     except SpecError as error:
         raise SpecError(f"TrainingJob {wire.key}: {error}") from error
     topology = spec.topology
-    groups = topology.groups if topology else None
     gang = Gang(
         key=wire.key,
         uid=meta.uid,
-        workers=spec.workers,
+        workers=largest(spec),
         devices=spec.accelerators.per_worker,
         models=tuple(spec.accelerators.models),
         vendor=spec.accelerators.vendor or "",
         requests=needs,
         required=(topology.required or "") if topology else "",
         preferred=(topology.preferred or "") if topology else "",
-        groups=Groups(groups.size, groups.required) if groups else None,
+        groups=_groups(spec),
         constraint=constraint(spec.template.spec),
         created=created,
         queue=spec.queue,
         expected=_declared_duration(spec.expected_duration),
+        sizes=legal_sizes(spec),
     )
     ttl = spec.ttl_after_finished
     return Job(
@@ -98,6 +99,16 @@ def job(raw: Json) -> Job:
         checkpoint=_checkpoint(spec.checkpoint, meta.annotations),
         progress=progress(raw.get("status")),
     )
+
+
+def _groups(spec: TrainingJobSpec) -> Groups | None:
+    """Return the workers that stay together: as the author says, else those that hold one tensor group."""
+    if spec.topology is not None and spec.topology.groups is not None:
+        return Groups(spec.topology.groups.size, spec.topology.groups.required)
+    if spec.parallelism is None or not spec.accelerators.per_worker:
+        return None
+    together = spec.parallelism.tensor // spec.accelerators.per_worker
+    return Groups(together, NARROWEST) if together > 1 else None
 
 
 def cluster(raw: Json) -> Cluster:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from crosstree.api.v1alpha1.crds import crds, render, write
+from crosstree.api.v1alpha1.crds import ADMISSION, crds, files, render, write
 from crosstree.api.v1alpha1.kinds import KINDS
 from crosstree.api.v1alpha1.podtemplate import RESERVED_ENV_PREFIX
 from crosstree.api.v1alpha1.schema import structural, walk
@@ -35,14 +35,14 @@ def crd(kind: str) -> dict[str, Any]:
 
 def test_the_committed_crds_are_those_of_the_models() -> None:
     assert {path.name: path.read_text() for path in (ROOT / "crds").glob("*.yaml")} == {
-        name: render(crd) for name, crd in crds().items()
+        name: render(*inside) for name, inside in files().items()
     }
 
 
-def test_writing_the_crds_makes_one_file_per_kind(tmp_path: Path) -> None:
-    assert [yaml.safe_load(path.read_text())["spec"]["names"]["kind"] for path in write(tmp_path)] == list(
-        KINDS
-    )
+def test_writing_the_crds_makes_one_file_per_kind_and_one_for_the_policy(tmp_path: Path) -> None:
+    *kinds, admission = write(tmp_path)
+    assert [yaml.safe_load(path.read_text())["spec"]["names"]["kind"] for path in kinds] == list(KINDS)
+    assert admission.name == ADMISSION
 
 
 @every_kind

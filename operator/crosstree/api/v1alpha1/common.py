@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from crosstree.api.v1alpha1.rules import BROKEN, VALIDATIONS, Check, Frozen, MapBy, Rule, matches
+from crosstree.api.v1alpha1.rules import BROKEN, VALIDATIONS, Check, Frozen, Judge, MapBy, Rule, matches
 from crosstree.base import duration
 from crosstree.base.errors import SpecError
 
@@ -19,12 +19,12 @@ ATOMIC = {"x-kubernetes-list-type": "atomic"}
 
 
 def attach_rules(schema: dict[str, Any], model: type[BaseModel]) -> None:
-    """Add the rules of a model to its schema."""
-    if issubclass(model, Wire) and (model.RULES or model.FROZEN):
-        schema[VALIDATIONS] = [
-            *(rule.on_the_wire() for rule in model.RULES),
-            *(field.on_the_wire() for field in model.FROZEN),
-        ]
+    """Add the rules of a model that a schema can hold to it."""
+    if not issubclass(model, Wire):
+        return
+    everything: list[Rule | Frozen] = [*model.RULES, *model.FROZEN]
+    if rules := [rule.on_the_wire() for rule in everything if rule.judge is Judge.SCHEMA]:
+        schema[VALIDATIONS] = rules
 
 
 class Wire(BaseModel):

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from string import Formatter
 from typing import Any
 
@@ -24,6 +25,15 @@ Found = Mapping[str, object]
 """Values for the placeholders of a sentence, as found in an object that breaks the rule."""
 
 
+class Judge(Enum):
+    """Who enforces a rule in the cluster. The operator and `crosstree validate` enforce all of them."""
+
+    SCHEMA = "schema"
+    """The CustomResourceDefinition, whose CEL sees only fields that have a type."""
+    POLICY = "policy"
+    """The ValidatingAdmissionPolicy of `admission`, whose CEL sees everything; for rules over a `spec` alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A rule over one model.
@@ -34,6 +44,7 @@ class Rule:
         breaks: Returns the values of the sentence for a bad model, else None.
         shows: For each placeholder, the CEL expression that computes it: text, a number or a list of either.
         path: Path of the offender below the model, `topology.groups.size`; empty for the model itself.
+        judge: Who enforces it in the cluster.
     """
 
     holds: str
@@ -41,6 +52,7 @@ class Rule:
     breaks: Callable[[Any], Found | None]
     shows: Mapping[str, str] = field(default_factory=dict)
     path: str = ""
+    judge: Judge = Judge.SCHEMA
 
     def verdict(self, model: object) -> tuple[str, str] | None:
         """Return (path, sentence) if the model breaks the rule."""
@@ -51,13 +63,18 @@ class Rule:
         """Return the entry of `x-kubernetes-validations`."""
         return _validation(self.holds, self.says, self.shows, self.path)
 
+    def in_a_policy(self) -> dict[str, Any]:
+        """Return the entry of `spec.validations` of an admission policy."""
+        return _policed(self.on_the_wire())
+
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """A field that can't change once the object exists. Only the API server sees both versions."""
+    """A field of `spec` that can't change once the object exists. Only the API server sees both versions."""
 
     field: str
     way_out: str
+    judge: Judge = Judge.SCHEMA
 
     def on_the_wire(self) -> dict[str, Any]:
         """Return the entry of `x-kubernetes-validations`, a transition rule."""
@@ -66,6 +83,11 @@ class Frozen:
             "rule": f"has({ours}) == has({old}) && (!has({ours}) || {ours} == {old})",
             "message": f"spec.{self.field} can't change once the object exists; {self.way_out}",
         }
+
+    def in_a_policy(self) -> dict[str, Any]:
+        """Return the entry of `spec.validations` of an admission policy."""
+        entry = _policed(self.on_the_wire())
+        return entry | {"expression": f"oldObject == null || ({entry['expression']})"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +181,23 @@ def _validation(holds: str, says: str, shows: Mapping[str, str], path: str) -> d
     if path:
         entry["fieldPath"] = f".{path}"
     return entry
+
+
+def in_a_policy(cel: str) -> str:
+    """Write CEL over `self`, which is a spec, for an admission policy, which sees whole objects."""
+    return _SELF.sub(lambda found: f"{_SEEN[found[0]]}.spec", cel)
+
+
+_SELF = re.compile(r"\b(?:self|oldSelf)\b")
+_SEEN = {"self": "object", "oldSelf": "oldObject"}
+
+
+def _policed(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn an entry of `x-kubernetes-validations` over a spec into one of `spec.validations` of a policy."""
+    policed = {"expression": in_a_policy(entry["rule"]), "reason": "Invalid"}
+    if "messageExpression" in entry:
+        return policed | {"messageExpression": in_a_policy(entry["messageExpression"])}
+    return policed | {"message": entry["message"]}
 
 
 def _expression(says: str, shows: Mapping[str, str]) -> str:

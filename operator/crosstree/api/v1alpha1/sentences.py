@@ -16,6 +16,8 @@ from crosstree.api.v1alpha1.rules import BROKEN
 from crosstree.api.v1alpha1.schema import JsonSchema, structural
 
 _LONGEST = 60
+_BRANCHES = ("int", "str", "elastic")
+"""Branches of unions, which pydantic puts into locations; users see one field."""
 _NEEDS = {
     "int_type": "be a whole number",
     "float_type": "be a number",
@@ -38,6 +40,7 @@ def explain(error: ValidationError, kind: type[Object]) -> list[tuple[str, str]]
     """Return (path, sentence) for every fault, in the order of the fields; a fault is named once."""
     faults: dict[tuple[str, str], None] = {}
     for detail in error.errors(include_url=False):
+        detail["loc"] = tuple(part for part in detail["loc"] if part not in _BRANCHES)
         for fault in _faults(detail, kind):
             faults[fault] = None
     return list(faults)
@@ -67,12 +70,12 @@ def _broken(path: str, below: str, text: str) -> tuple[str, str]:
 
 
 def _path(loc: Sequence[int | str]) -> str:
-    """Write a location as users do; union branches of pydantic are no part of it."""
+    """Write a location as users do."""
     path = ""
     for part in loc:
         if isinstance(part, int):
             path += f"[{part}]"
-        elif part not in ("int", "str"):
+        else:
             path += f".{part}" if path else part
     return path
 

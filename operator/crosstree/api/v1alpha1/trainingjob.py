@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from crosstree.api.v1alpha1 import size_rules, split_rules
 from crosstree.api.v1alpha1.checkpoint import Checkpoint
 from crosstree.api.v1alpha1.common import (
     AGE,
@@ -24,6 +25,7 @@ from crosstree.api.v1alpha1.common import (
 )
 from crosstree.api.v1alpha1.podtemplate import PodTemplate
 from crosstree.api.v1alpha1.rules import Frozen, Rule
+from crosstree.api.v1alpha1.sizes import Parallelism, Workers
 from crosstree.api.v1alpha1.trainingjob_status import MAX_WORKERS, TrainingJobStatus
 from crosstree.base.names import DEFAULT_QUEUE, MAX_JOB_NAME
 
@@ -91,7 +93,7 @@ class Groups(Wire):
     """Consecutive workers that stay together, for example the ranks of one pipeline stage."""
 
     size: Annotated[int, Field(ge=1, le=MAX_WORKERS)]
-    """Workers of a group; divides `spec.workers`."""
+    """Workers of a group; divides `spec.workers`, and every size of an elastic gang."""
     required: LevelName
     """Level of the fabric that holds each group in one domain."""
 
@@ -130,28 +132,6 @@ class Restart(Wire):
     for framework custom, if the program can live with it. A fault of the node restarts the gang in either case."""
 
 
-def _group_size(spec: TrainingJobSpec) -> int | None:
-    groups = spec.topology.groups if spec.topology is not None else None
-    return groups.size if groups is not None else None
-
-
-def _oversized(spec: TrainingJobSpec) -> Mapping[str, object] | None:
-    size = _group_size(spec)
-    return {"size": size, "workers": spec.workers} if size is not None and size > spec.workers else None
-
-
-_DIVISORS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 48, 64, 96, 128, 256, 512, 1024)
-"""Group sizes worth naming in a sentence."""
-
-
-def _uneven(spec: TrainingJobSpec) -> Mapping[str, object] | None:
-    size, workers = _group_size(spec), spec.workers
-    if size is None or size > workers or workers % size == 0:
-        return None
-    divisors = [d for d in _DIVISORS if d <= workers and workers % d == 0]
-    return {"size": size, "workers": workers, "divisors": divisors}
-
-
 def _env_rule(framework: str) -> Rule:
     """Refuse the variables that a framework's launch contract sets, in every container of the pod."""
     reserved = RESERVED_ENV[framework]
@@ -183,8 +163,6 @@ def _env_rule(framework: str) -> Rule:
 _LASTING = re.compile("[1-9]")
 """A duration in which no digit is more than 0 is none."""
 
-_SIZE = "self.topology.groups.size"
-_HAS_GROUPS = "has(self.topology) && has(self.topology.groups)"
 _AGAIN = "delete the job and create it again."
 
 
@@ -199,12 +177,15 @@ class TrainingJobSpec(Wire):
     """Kubernetes PriorityClass: higher values start first. Also given to the pods."""
     framework: Framework = Framework()
     """How the workers are started."""
-    workers: Annotated[int, Field(ge=1, le=MAX_WORKERS)]
-    """Pods of the gang. All start together or none."""
+    workers: Workers
+    """Pods of the gang, which all start together or none: a number, or `{min, max, step}` for an elastic gang, which
+    starts with what fits, grows into idle capacity and shrinks for others, from its last checkpoint."""
     accelerators: Accelerators
     """Accelerators of each worker."""
     topology: Topology | None = None
     """Where the workers must or should stand to each other; left out, as close as possible."""
+    parallelism: Parallelism | None = None
+    """How the program splits its model; from it come the legal sizes and what stays together."""
     template: PodTemplate
     """Pod of a worker."""
     suspend: bool = False
@@ -220,26 +201,8 @@ class TrainingJobSpec(Wire):
     """Delete the job this long after it ended, for example 24h; left out, it is kept."""
 
     RULES = (
-        Rule(
-            holds=f"!({_HAS_GROUPS}) || {_SIZE} <= self.workers",
-            says="spec.topology.groups.size is {size}, more than the {workers} workers;"
-            " use {workers} or a divisor of it, or raise workers.",
-            shows={"size": _SIZE, "workers": "self.workers"},
-            breaks=_oversized,
-            path="topology.groups.size",
-        ),
-        Rule(
-            holds=f"!({_HAS_GROUPS}) || {_SIZE} > self.workers || self.workers % {_SIZE} == 0",
-            says="spec.topology.groups.size is {size}, which does not divide the {workers} workers;"
-            " use one of {divisors}, or change workers.",
-            shows={
-                "size": _SIZE,
-                "workers": "self.workers",
-                "divisors": f"{list(_DIVISORS)}.filter(d, d <= self.workers && self.workers % d == 0)",
-            },
-            breaks=_uneven,
-            path="topology.groups.size",
-        ),
+        *size_rules.RULES,
+        *split_rules.RULES,
         _env_rule("pytorch"),
         Rule(
             holds="!has(self.expectedDuration) || self.expectedDuration.matches('[1-9]')",
@@ -266,9 +229,13 @@ class TrainingJobSpec(Wire):
             path="restart.scope",
         ),
     )
-    FROZEN = tuple(
-        Frozen(field, _AGAIN)
-        for field in ("cluster", "framework", "workers", "accelerators", "topology", "template")
+    FROZEN = (
+        *(
+            Frozen(field, _AGAIN)
+            for field in ("cluster", "framework", "accelerators", "topology", "template")
+        ),
+        *size_rules.FROZEN,
+        *split_rules.FROZEN,
     )
 
 
@@ -286,7 +253,7 @@ class TrainingJob(Object):
     COLUMNS = (
         Column("Queue", ".spec.queue", description="JobQueue it waits in"),
         Column("Framework", ".spec.framework.name", description="How it is started"),
-        Column("Workers", ".spec.workers", "integer", "Pods of the gang"),
+        Column("Workers", ".status.workers", description="Pods of the gang"),
         Column("Accelerators", ".status.accelerators", "integer", "Accelerators of the whole gang"),
         Column("Model", ".status.placement.model", description="Accelerator it runs on"),
         Column("Phase", ".status.phase", description="What it is doing"),

@@ -168,7 +168,9 @@ class TrainingJobStatus(Wire):
     """When it ended."""
     span: Annotated[str, Field(max_length=253)] = ""
     """The span that says most, for example `2 leaf`."""
+    workers: Annotated[str, Field(max_length=63)] = ""
+    """Pods of the gang: 16; of an elastic one 8..32, and while it is placed 16 (8..32)."""
     accelerators: Count | None = None
-    """Accelerators of the whole gang."""
+    """Accelerators of the whole gang as it is placed, else of its largest size."""
     observed_generation: Count | None = None
     """Generation of the spec this status was made from."""
