@@ -7,6 +7,27 @@ from crosstree.core.cluster import Cluster, Queue
 from crosstree.core.job import Job
 
 
+class NodeUsers:
+    """Which jobs have a place on a node, so that its trouble reaches them."""
+
+    def __init__(self) -> None:
+        self._users: dict[str, set[str]] = {}
+
+    def note(self, key: str, before: Domain | None, after: Domain | None) -> None:
+        """A job changed: it may have given up nodes, and got others."""
+        for name in nodes_of(before):
+            users = self._users.get(name, set())
+            users.discard(key)
+            if not users:
+                self._users.pop(name, None)
+        for name in nodes_of(after):
+            self._users.setdefault(name, set()).add(key)
+
+    def of(self, name: str) -> list[str]:
+        """Return the keys of the jobs that have a place on a node, in order."""
+        return sorted(self._users.get(name, ()))
+
+
 def nodes_of(job: Domain | None) -> tuple[str, ...]:
     """Return the nodes of a job's placement; none of anything else."""
     placement = job.progress.placement if isinstance(job, Job) else None

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol
 
-from crosstree.adapters.changes import nodes_of, only_told, spec_of, unseated
+from crosstree.adapters.changes import NodeUsers, only_told, spec_of, unseated
 from crosstree.adapters.holds import Holds
-from crosstree.adapters.layouts import Accelerators, Layouts
+from crosstree.adapters.layouts import Layouts
+from crosstree.adapters.neighbours import Catalog, Listener
 from crosstree.adapters.nodehealth import NodeHealths
 from crosstree.adapters.nodes import NodeSink
 from crosstree.adapters.pods import JobKey, PodSink
@@ -21,6 +21,7 @@ from crosstree.adapters.promises import Promises
 from crosstree.adapters.resources import Kind
 from crosstree.adapters.services import ServiceSink
 from crosstree.adapters.store import Domain, ObjectStore, Translate
+from crosstree.adapters.tree import Tree, manners_of
 from crosstree.adapters.waiting import Waiting
 from crosstree.base.clock import Clock
 from crosstree.core.admission import cluster_of
@@ -29,39 +30,14 @@ from crosstree.core.columns import Columns
 from crosstree.core.cutter import Cutter
 from crosstree.core.discovery import Layout
 from crosstree.core.fabrics import FabricPreset
-from crosstree.core.health import HealthRule
 from crosstree.core.job import Job
 from crosstree.core.ledger import suspects
 from crosstree.core.oddities import Oddity
 from crosstree.core.plan import Decision, Place, Plan, Wait
 from crosstree.core.pods import NodeHealth, PodFact
+from crosstree.core.runs import Runs
 from crosstree.core.snapshot import Snapshot
 from crosstree.core.troubles import Troubles, collect
-
-
-class Listener(Protocol):
-    """Who wants to know what changed."""
-
-    def mark(self, kind: Kind, key: str) -> None:
-        """An object, or something its status depends on, changed: look at it."""
-        ...
-
-    def wake(self) -> None:
-        """Something changed that a scheduling decision may depend on."""
-        ...
-
-    def wake_lazily(self) -> None:
-        """Something changed as it was expected to: a decision that depends on it can wait a moment."""
-        ...
-
-
-class Catalog(Accelerators, Protocol):
-    """The catalog with its health rules."""
-
-    @property
-    def health_rules(self) -> Sequence[HealthRule]:
-        """What is done about signals of nodes."""
-        ...
 
 
 class LiveCluster:
@@ -102,9 +78,13 @@ class LiveCluster:
         self._layouts = Layouts(self.columns, self.store, catalog, fabrics)
         self._promises = Promises()
         self._holds = Holds(self.columns)
-        self._waiting = Waiting(self.store, self.pods_of, self._promises, self._holds, self._mark_job)
+        self._runs = Runs(self._home_of)
+        self._tree = Tree(self.store)
+        self._waiting = Waiting(
+            self.store, self.pods_of, self._promises, self._holds, self._runs, self._mark_job
+        )
         self._cutter = Cutter(self.columns)
-        self._users: dict[str, set[str]] = {}
+        self._users = NodeUsers()
         self.synced = False
         """True once nodes, pods, PriorityClasses and our own kinds have all been read; no plan is made before."""
 
@@ -112,9 +92,9 @@ class LiveCluster:
 
     def view(self) -> Sequence[Snapshot]:
         """Return one snapshot per AICluster, in order of name; the same objects as long as nothing changed."""
-        self._waiting.settle()
-        self.healths.settle()
         now = self._clock.now()
+        self._waiting.settle(now)
+        self.healths.settle()
         layouts = self._layouts.current()
         self.healths.govern(layouts, self._layouts.policies)
         troubled = self.healths.news()
@@ -127,13 +107,20 @@ class LiveCluster:
                     self._listener.mark(Kind.POOL, pool.name)
             views.append(snapshot)
         self._cutter.keep(views)
+        self._runs.keep(set(layouts))
         return tuple(views)
 
     def _cut(self, layout: Layout, name: str, now: float) -> tuple[Snapshot, bool]:
         cluster = self.store.clusters.get(name)
-        bad = suspects(cluster.failures, now) if cluster is not None else frozenset()
-        spares = cluster.spares if cluster is not None else None
-        return self._cutter.cut(layout, self._waiting.of(name, now), suspects=bad, spares=spares)
+        return self._cutter.cut(
+            layout,
+            self._waiting.of(name, now),
+            running=self._runs.of(layout),
+            queues=self._tree.of(name),
+            manners=manners_of(cluster),
+            suspects=suspects(cluster.failures, now) if cluster is not None else frozenset(),
+            spares=cluster.spares if cluster is not None else None,
+        )
 
     def apply(self, plan: Plan) -> None:
         """Take over a plan: its places count as used from now on, its verdicts are told to the jobs."""
@@ -163,7 +150,7 @@ class LiveCluster:
         if placement is None:
             return ()
         # A pod that has just taken its place would else be counted beside the place that was held for it.
-        self._waiting.settle()
+        self._waiting.settle(self._clock.now())
         return tuple(
             self.healths.of(name, placement.resource, self._holds.amount(name, placement.resource))
             for name in dict.fromkeys(one.name for one in placement.nodes)
@@ -235,6 +222,10 @@ class LiveCluster:
             self._waiting.look_at_all()
             self._listener.wake()
 
+    def _home_of(self, pool: str) -> str | None:
+        known = self.store.pools.get(pool)
+        return known.cluster if known is not None else None
+
     def _is_accelerator(self, resource: str) -> bool:
         return self._layouts.is_accelerator(resource)
 
@@ -248,9 +239,10 @@ class LiveCluster:
             for job in (before, after):
                 if isinstance(job, Job):
                     self._mark_owners(job)
-            self._note_nodes(key, before, after)
+            self._users.note(key, before, after)
         elif spec_of(before) != spec_of(after):
             if kind in (Kind.CLUSTER, Kind.QUEUE):
+                self._tree.invalidate()
                 self._waiting.look_at_all()
             for pool in self.store.pools.values():
                 if kind is Kind.CLUSTER and pool.cluster == key:
@@ -266,18 +258,8 @@ class LiveCluster:
         if not isinstance(owner, Wait):
             self._listener.mark(Kind.CLUSTER, owner.name)
 
-    def _note_nodes(self, key: str, before: Domain | None, after: Domain | None) -> None:
-        """Remember which jobs use a node, so that its trouble reaches them."""
-        for name in nodes_of(before):
-            users = self._users.get(name, set())
-            users.discard(key)
-            if not users:
-                self._users.pop(name, None)
-        for name in nodes_of(after):
-            self._users.setdefault(name, set()).add(key)
-
     def _node_changed(self, name: str) -> None:
-        for key in sorted(self._users.get(name, ())):
+        for key in self._users.of(name):
             self._mark_job(key)
         self._listener.wake()
 

@@ -1,4 +1,7 @@
-"""Gangs that wait for a place, kept up to date job by job: only jobs something happened to are looked at again."""
+"""Gangs that wait for a place and gangs that have one, kept up to date job by job.
+
+Only jobs something happened to are looked at again.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +12,32 @@ from crosstree.adapters.holds import Holds, missing_workers
 from crosstree.adapters.promises import Promises
 from crosstree.adapters.requests import PODS
 from crosstree.adapters.store import ObjectStore
-from crosstree.core import lifecycle
+from crosstree.core import lifecycle, tenure
 from crosstree.core.admission import admit, cluster_of
 from crosstree.core.job import Job
 from crosstree.core.plan import NodeShare, Wait
 from crosstree.core.pods import PodFact
 from crosstree.core.recovery import footprint
+from crosstree.core.runs import Runs
 from crosstree.core.shapes import Request
-from crosstree.core.workload import Gang
+from crosstree.core.tenure import Tenure
+from crosstree.core.workload import Gang, NodeConstraint
 
 PodsOf = Callable[[str, str], tuple[PodFact, ...]]
 
+CONSTRAINTS = 10_000
+"""Distinct node constraints remembered, so that equal ones are one object; a few hundred bytes each."""
+
 
 class Waiting:
-    """The waiting gangs of every AICluster, and the places held for the jobs that have one.
+    """The waiting gangs of every AICluster, the running ones, and the places held for them.
 
     Args:
         store: Jobs and what admits them.
         pods_of: Pods of a job, by namespace and name.
         promises: Places on their way; verdicts of admission are put there.
         holds: Places held.
+        runs: Gangs that have a place.
         told: Called with the key of a job whose verdict is news.
     """
 
@@ -38,6 +47,7 @@ class Waiting:
         pods_of: PodsOf,
         promises: Promises,
         holds: Holds,
+        runs: Runs,
         told: Callable[[str], None],
     ) -> None:
         self.priorities: dict[str, int] = {}
@@ -46,12 +56,16 @@ class Waiting:
         self._pods_of = pods_of
         self._promises = promises
         self._holds = holds
+        self._runs = runs
         self._launching: set[str] = set()
         self._told = told
         self._stale: set[str] = set()
         self._gangs: dict[str, tuple[str, Gang]] = {}
+        self._avoiding: set[str] = set()
         self._kept_away: dict[str, Gang] = {}
         self._sorted: dict[str, tuple[str, ...]] | None = None
+        self._answers: dict[str, tuple[Gang, ...]] = {}
+        self._constraints: dict[NodeConstraint, NodeConstraint] = {}
 
     def look_at(self, key: str) -> None:
         """Something happened to a job or its pods."""
@@ -61,41 +75,55 @@ class Waiting:
         """Something happened that every job may depend on."""
         self._stale.update(self._store.jobs)
 
-    def settle(self) -> None:
+    def settle(self, now: float) -> None:
         """Bring everything up to date. O(jobs looked at)."""
         for key in sorted(self._stale):
-            self._settle(key)
+            self._settle(key, now)
         self._stale.clear()
 
     def of(self, cluster: str, now: float) -> tuple[Gang, ...]:
-        """Return the waiting gangs of an AICluster, by key, with the nodes each keeps away from at `now`."""
+        """Return the waiting gangs of an AICluster, by key, with the nodes each keeps away from at `now`.
+
+        The same tuple as long as nothing changed. O(gangs) after a change; else O(gangs that failed lately).
+        """
         if self._sorted is None:
             grouped: dict[str, list[str]] = {}
             for key in sorted(self._gangs):
                 grouped.setdefault(self._gangs[key][0], []).append(key)
             self._sorted = {name: tuple(keys) for name, keys in grouped.items()}
-        return tuple([self._gang(key, now) for key in self._sorted.get(cluster, ())])
+            self._answers = {}
+        kept, plain = self._kept_away, self._gangs
+        moved = [self._keep_away(key, now) for key in self._avoiding if plain[key][0] == cluster]
+        answer = self._answers.get(cluster)
+        if answer is None or any(moved):
+            keys = self._sorted.get(cluster, ())
+            answer = tuple([kept[key] if key in kept else plain[key][1] for key in keys])
+            self._answers[cluster] = answer
+        return answer
 
-    def _settle(self, key: str) -> None:
+    def _settle(self, key: str, now: float) -> None:
         job = self._store.jobs.get(key)
         self._promises.settle(key, job)
-        self._forget(key)
         if job is None:
+            self._set_waiting(key, None)
             self._release(key)
+            self._runs.hold(key, self._lingering(key, now))
             return
         pods = self._pods_of(job.namespace, job.name)
         self._hold(job, pods)
+        self._runs.hold(key, self._tenure(job, pods, now))
         if self._promises.assumed(key) is not None or not lifecycle.wants_placement(job, pods):
+            self._set_waiting(key, None)
             self._promises.stop_waiting(key)
             return
         verdict = admit(job, self._store.clusters, self._store.queues, self.priorities)
         owner = cluster_of(job, self._store.clusters)
         if isinstance(verdict, Wait):
+            self._set_waiting(key, None)
             if self._promises.wait(verdict):
                 self._told(key)
         elif not isinstance(owner, Wait):
-            self._gangs[key] = (owner.name, _asking(job, verdict))
-            self._sorted = None
+            self._set_waiting(key, (owner.name, self._alike(_asking(job, verdict))))
 
     def launch_begins(self, key: str) -> None:
         """Pods of a job are about to be created: its places are held until that has ended."""
@@ -111,10 +139,62 @@ class Waiting:
         if key not in self._launching:
             self._holds.clear(key)
 
-    def _forget(self, key: str) -> None:
-        if self._gangs.pop(key, None) is not None:
-            self._sorted = None
+    def _set_waiting(self, key: str, asks: tuple[str, Gang] | None) -> None:
+        """Remember what a job asks for, the same object as long as that does not change; None if it does not wait."""
+        if asks is not None and self._store.jobs[key].progress.restarts:
+            self._avoiding.add(key)
+        else:
+            self._avoiding.discard(key)
+        if self._gangs.get(key) == asks:
+            return
+        self._sorted = None
         self._kept_away.pop(key, None)
+        if asks is None:
+            del self._gangs[key]
+        else:
+            self._gangs[key] = asks
+
+    def _keep_away(self, key: str, now: float) -> bool:
+        """Bring the nodes up to date that a gang keeps away from; return whether they changed."""
+        avoid = lifecycle.avoided(self._store.jobs[key].progress.restarts, now)
+        last = self._kept_away.get(key)
+        if avoid == (last.avoid if last is not None else ()):
+            return False
+        if avoid:
+            self._kept_away[key] = replace(self._gangs[key][1], avoid=avoid)
+        else:
+            del self._kept_away[key]
+        return True
+
+    def _alike(self, gang: Gang) -> Gang:
+        """Give gangs with equal constraints the same one: thousands are told apart by looking at the objects."""
+        if len(self._constraints) > CONSTRAINTS:
+            self._constraints.clear()
+        shared = self._constraints.setdefault(gang.constraint, gang.constraint)
+        return gang if shared is gang.constraint else replace(gang, constraint=shared)
+
+    def _tenure(self, job: Job, pods: tuple[PodFact, ...], now: float) -> Tenure | None:
+        """Return the place that a job holds, promised or stored, or what is left of it."""
+        owner = cluster_of(job, self._store.clusters)
+        cluster = "" if isinstance(owner, Wait) else owner.name
+        gang = replace(
+            job.gang, requests=_with_pod(job.gang), priority=self.priorities.get(job.priority_class, 0)
+        )
+        given = self._promises.assumed(job.key)
+        if given is not None:
+            return tenure.promised(gang, given.place, given.attempt, cluster, now)
+        return tenure.stored(job, gang, cluster, pods) or self._left(job.key, pods, now)
+
+    def _lingering(self, key: str, now: float) -> Tenure | None:
+        """Return what is left of the place of a job that is gone."""
+        if self._runs.known(key) is None:
+            return None
+        namespace, _, name = key.partition("/")
+        return self._left(key, self._pods_of(namespace, name), now)
+
+    def _left(self, key: str, pods: tuple[PodFact, ...], now: float) -> Tenure | None:
+        known = self._runs.known(key)
+        return tenure.lingering(known, pods, now) if known is not None else None
 
     def _hold(self, job: Job, pods: tuple[PodFact, ...]) -> None:
         """Hold the place of every worker that has none of its own, until the placement is cleared.
@@ -134,17 +214,6 @@ class Waiting:
         missing = missing_workers(nodes, attempt, job.uid, pods)
         leaving = promised is None and lifecycle.withdrawing(job.progress)
         self._holds.set(job.key, request_of(job.gang, resource), missing, if_free=leaving)
-
-    def _gang(self, key: str, now: float) -> Gang:
-        """Return a gang; the same object as last time as long as it keeps away from the same nodes."""
-        gang = self._gangs[key][1]
-        avoid = lifecycle.avoided(self._store.jobs[key].progress.restarts, now)
-        if not avoid:
-            return gang
-        last = self._kept_away.get(key)
-        if last is None or last.avoid != avoid:
-            last = self._kept_away[key] = replace(gang, avoid=avoid)
-        return last
 
 
 def request_of(gang: Gang, resource: str) -> Request:

@@ -14,9 +14,15 @@ import numpy as np
 from crosstree.core.arrays import Bool, Int32, Int64
 from crosstree.core.columns import Columns
 from crosstree.core.discovery import Layout
+from crosstree.core.manners import Manners
 from crosstree.core.masks import Masks
+from crosstree.core.queues import QueueSpec
+from crosstree.core.running import Running
 from crosstree.core.snapshot import Snapshot, SpareRule
 from crosstree.core.workload import Gang, NodeConstraint
+
+MANNERS = Manners()
+"""Of a cluster whose admin chose nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +31,9 @@ class _Last:
 
     layout: Layout
     rows: Int32
-    generation: int
     allocation: int
     admission: int
+    asked: tuple[object, ...]
     suspects: frozenset[str]
     snapshot: Snapshot
 
@@ -46,6 +52,9 @@ class Cutter:
         layout: Layout,
         gangs: tuple[Gang, ...],
         *,
+        running: tuple[Running, ...] = (),
+        queues: tuple[QueueSpec, ...] = (),
+        manners: Manners = MANNERS,
         suspects: frozenset[str] = frozenset(),
         spares: SpareRule | None = None,
     ) -> tuple[Snapshot, bool]:
@@ -54,6 +63,10 @@ class Cutter:
         Args:
             layout: Its static half; the same object as long as nothing in it changed.
             gangs: Its waiting gangs, in a stable order.
+            running: Gangs that hold its nodes, in a stable order; the same object for one as long as nothing about
+                it changes.
+            queues: JobQueues that serve it, in a stable order.
+            manners: How it schedules.
             suspects: Nodes to be used last.
             spares: Nodes to be kept for gangs that recover.
 
@@ -62,13 +75,8 @@ class Cutter:
         columns, last = self._columns, self._last.get(layout.cluster)
         if last is not None and last.layout is not layout:
             last = None
-        asked = (columns.generation, gangs, suspects, spares)
-        if last is not None and asked == (
-            last.generation,
-            last.snapshot.gangs,
-            last.suspects,
-            last.snapshot.spares,
-        ):
+        asked = (columns.generation, gangs, running, queues, manners, suspects, spares)
+        if last is not None and asked == last.asked:
             return last.snapshot, False
         rows = last.rows if last is not None else columns.rows(layout.names)
         # Told apart by name, which takes a look at every node: only when other nodes are suspect than before.
@@ -76,16 +84,22 @@ class Cutter:
             suspect = last.snapshot.suspect
         else:
             suspect = _marked(layout.names, suspects)
-        snapshot = replace(self._snapshot(layout, gangs, rows, last), suspect=suspect, spares=spares)
+        snapshot = replace(
+            self._snapshot(layout, gangs, running, rows, last),
+            queues=queues,
+            manners=manners,
+            suspect=suspect,
+            spares=spares,
+        )
         fresh = last is None or not _same(last.snapshot, snapshot)
         if last is not None and not fresh:
             snapshot = last.snapshot
         self._last[layout.cluster] = _Last(
             layout,
             rows,
-            columns.generation,
             columns.allocation,
             columns.admission,
+            asked,
             suspects,
             snapshot,
         )
@@ -98,7 +112,14 @@ class Cutter:
             del self._last[gone]
         self._masks.keep(constraint for snapshot in kept.values() for constraint in snapshot.masks)
 
-    def _snapshot(self, layout: Layout, gangs: tuple[Gang, ...], rows: Int32, last: _Last | None) -> Snapshot:
+    def _snapshot(
+        self,
+        layout: Layout,
+        gangs: tuple[Gang, ...],
+        running: tuple[Running, ...],
+        rows: Int32,
+        last: _Last | None,
+    ) -> Snapshot:
         columns = self._columns
         resources = tuple(columns.words.names)
         if (
@@ -127,7 +148,8 @@ class Cutter:
             grain=grain,
             pools=layout.pools,
             gangs=gangs,
-            masks=self._masks_of(layout, gangs, rows, last),
+            running=running,
+            masks=self._masks_of(layout, gangs, running, rows, last),
             capacity=capacity,
             signal=self._signal(rows),
             signals=tuple(columns.signals),
@@ -150,15 +172,25 @@ class Cutter:
         return found
 
     def _masks_of(
-        self, layout: Layout, gangs: tuple[Gang, ...], rows: Int32, last: _Last | None
+        self,
+        layout: Layout,
+        gangs: tuple[Gang, ...],
+        running: tuple[Running, ...],
+        rows: Int32,
+        last: _Last | None,
     ) -> Mapping[NodeConstraint, Bool]:
+        """Return a mask for all that is demanded by gangs that may be given a place: waiting ones, and elastic ones."""
+        current = last is not None and last.admission == self._columns.admission
+        if last is not None and current and (gangs, running) == (last.snapshot.gangs, last.snapshot.running):
+            return last.snapshot.masks
         resources = dict.fromkeys(pool.resource for pool in layout.pools)
-        unlike = {(gang.constraint, gang.devices > 0): gang for gang in gangs}
+        placeable = (*gangs, *[one.gang for one in running if one.gang.sizes])
+        # By object first: gangs that demand the same mostly share it, and a constraint is long to hash.
+        by_object = {(id(gang.constraint), gang.devices > 0): gang for gang in placeable}
+        unlike = {(gang.constraint, gang.devices > 0): gang for gang in by_object.values()}
         wanted = dict.fromkeys(gang.demands(one) for gang in unlike.values() for one in resources)
-        if last is not None and last.admission == self._columns.admission:
-            known = last.snapshot.masks
-            if known.keys() == wanted.keys():
-                return known
+        if last is not None and current and last.snapshot.masks.keys() == wanted.keys():
+            return last.snapshot.masks
         return {constraint: self._masks.of(constraint, rows) for constraint in wanted}
 
 
@@ -167,6 +199,9 @@ def _same(left: Snapshot, right: Snapshot) -> bool:
     return (
         left.resources == right.resources
         and left.gangs == right.gangs
+        and left.running == right.running
+        and left.queues == right.queues
+        and left.manners == right.manners
         and np.array_equal(left.free, right.free)
         and np.array_equal(left.state, right.state)
         and np.array_equal(left.grain, right.grain)

@@ -100,7 +100,8 @@ class World:
 def a_job(name: str = "j", version: int = 1, **changes: Any) -> Job:
     key = f"default/{name}"
     workers = changes.pop("workers", 2)
-    gang = Gang(key, f"uid-{name}", workers, 8, requests=(("cpu", 500),), **changes.pop("gang", {}))
+    asked = {"requests": (("cpu", 500),)} | changes.pop("gang", {})
+    gang = Gang(key, f"uid-{name}", workers, 8, **asked)
     made = Job(
         key, "default", name, f"uid-{name}", 1, str(version), 0.0, "", "default", "", "pytorch", gang, {}
     )

@@ -1,0 +1,119 @@
+"""What a job says about the place it holds, before anybody asks in which rows of a snapshot that is.
+
+Pure. A place is held from the moment it is promised until the last pod of its attempt is gone and the placement is
+cleared, whether the job starts, runs or is being stopped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from crosstree.core.job import Job
+from crosstree.core.lifecycle.facts import ENDED, finished, since, withdrawing
+from crosstree.core.plan import NodeShare, Place
+from crosstree.core.pods import PodFact, PodPhase
+from crosstree.core.workload import Gang
+
+TERMINATION_SECONDS = 30.0
+"""How long a pod has to end where its template does not say: what Kubernetes gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenure:
+    """A place that is held.
+
+    Attributes:
+        gang: Who holds it.
+        attempt: Which of its attempts.
+        cluster: AICluster of the job; empty if that can't be told any more.
+        pool: Name of the pool.
+        model: Its accelerator.
+        nodes: Workers on each node, by name, those that have ended well left out.
+        began: When the place was given, seconds since the epoch.
+        leaving: When the gang was told to stop; None while it was not.
+        gone_by: When it should have gone at the latest; 0 while it was not told to.
+    """
+
+    gang: Gang
+    attempt: int
+    cluster: str
+    pool: str
+    model: str
+    nodes: tuple[tuple[str, int], ...]
+    began: float
+    leaving: float | None = None
+    gone_by: float = 0.0
+
+
+def promised(gang: Gang, place: Place, attempt: int, cluster: str, now: float) -> Tenure:
+    """Return the tenure that begins with a place which is not in the job's status yet."""
+    return Tenure(gang, attempt, cluster, place.pool, place.model, _counts(place.nodes, ()), now)
+
+
+def stored(job: Job, gang: Gang, cluster: str, pods: Iterable[PodFact]) -> Tenure | None:
+    """Return the tenure that a job's status tells of; None if it holds no place. O(workers).
+
+    Args:
+        job: The job.
+        gang: What it asks for, as the scheduler knows it.
+        cluster: Its AICluster.
+        pods: Every pod labelled with its name.
+    """
+    progress = job.progress
+    placement = progress.placement
+    if placement is None or finished(progress) or job.deleting:
+        return None
+    done = [
+        pod.index
+        for pod in pods
+        if pod.job_uid == job.uid and pod.attempt == progress.attempt and pod.phase is PodPhase.SUCCEEDED
+    ]
+    nodes = _counts(placement.nodes, done)
+    if not nodes:
+        return None
+    placed = since(progress, "Placed") or job.created
+    leaving = placed if withdrawing(progress) else None
+    return Tenure(
+        gang,
+        progress.attempt,
+        cluster,
+        placement.pool,
+        placement.model,
+        nodes,
+        placed,
+        leaving,
+        0.0 if leaving is None else leaving + _grace(job),
+    )
+
+
+def lingering(known: Tenure, pods: Iterable[PodFact], now: float) -> Tenure | None:
+    """Return what is left of a tenure whose job has ended or is gone: the nodes of its pods that still live. O(pods).
+
+    Deleting a job takes a moment, its pods take their grace: until then their nodes are not free, and will be.
+    """
+    alive = [pod for pod in pods if pod.job_uid == known.gang.uid and pod.node and pod.phase not in ENDED]
+    if not alive:
+        return None
+    nodes = tuple(Counter(pod.node for pod in sorted(alive, key=lambda pod: pod.index)).items())
+    if known.leaving is not None:
+        return replace(known, nodes=nodes)
+    due = max(pod.due for pod in alive)
+    return replace(known, nodes=nodes, leaving=now, gone_by=due or now + TERMINATION_SECONDS)
+
+
+def _counts(shares: Iterable[NodeShare], done: Iterable[int]) -> tuple[tuple[str, int], ...]:
+    counts: Counter[str] = Counter()
+    ended = set(done)
+    for share in shares:
+        gone = len(ended.intersection(range(share.first, share.first + share.count))) if ended else 0
+        counts[share.name] += share.count - gone
+    return tuple((name, count) for name, count in counts.items() if count)
+
+
+def _grace(job: Job) -> float:
+    """Return how many seconds its pods have to end."""
+    spec = job.template.get("spec")
+    told = spec.get("terminationGracePeriodSeconds") if isinstance(spec, dict) else None
+    return float(told) if isinstance(told, int) else TERMINATION_SECONDS

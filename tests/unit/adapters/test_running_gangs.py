@@ -1,0 +1,179 @@
+"""Gangs that hold nodes, as snapshots show them: from the promise to the last pod, the same object meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from crosstree.adapters.resources import Kind
+from crosstree.base.clock import to_rfc3339
+from crosstree.core.cluster import Cluster, PoolObject, Queue
+from crosstree.core.job import Job
+from crosstree.core.running import Running
+from crosstree.core.workload import Expectation, Source
+from tests.unit.adapters.objects import our_pod
+from tests.unit.adapters.test_livecluster import GPU, World, a_job, place, placed, plan
+
+POOL = "east-nvidia-h100-sxm"
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def running(world: World) -> dict[str, Running]:
+    return {one.gang.key: one for one in world.east.running}
+
+
+def where(world: World, key: str = "default/j") -> list[tuple[str, int]]:
+    one, names = running(world)[key], world.east.names
+    return [(names[row], count) for row, count in zip(one.rows.tolist(), one.counts.tolist(), strict=True)]
+
+
+def told_to_stop(job: Job, at: float) -> Job:
+    since = to_rfc3339(at)
+    conditions = ({"type": "Placed", "status": "False", "lastTransitionTime": since},)
+    progress = replace(job.progress, conditions=conditions)
+    return replace(job, resource_version=str(int(job.resource_version) + 1), progress=progress)
+
+
+def test_a_gang_runs_from_the_moment_its_place_is_promised(world: World) -> None:
+    job = a_job()
+    world.put(Kind.JOB, job)
+    assert running(world) == {}
+    world.live.apply(plan(place(job, "n1", "n2")))
+    one = running(world)["default/j"]
+    assert where(world) == [("n1", 1), ("n2", 1)]
+    assert (one.pool, one.model, one.workers, one.devices) == (POOL, "nvidia-h100-sxm", 2, 16)
+    assert (one.began, one.saved, one.leaving) == (world.clock.now(), world.clock.now(), False)
+
+
+def test_a_gang_that_starts_as_decided_stays_the_same_object(world: World) -> None:
+    job = a_job(gang={"requests": (("cpu", 500), ("memory", 1 << 30))})
+    world.put(Kind.JOB, job)
+    world.live.apply(plan(place(job, "n1", "n2")))
+    before = world.east
+    world.clock.advance(3.0)
+    stored = placed(job, "n1", "n2")
+    world.live.carried_out(job.key, job.uid)
+    world.put(Kind.JOB, stored)
+    for index, node in enumerate(("n1", "n2")):
+        world.pod(our_pod("j", index, node=node, gpus=8, phase="Running"))
+    world.put(Kind.JOB, replace(stored, resource_version="9"))
+    assert world.east is before
+
+
+def test_a_gang_found_running_began_when_it_was_placed(world: World) -> None:
+    found = placed(a_job(), "n0", "n1")
+    since = to_rfc3339(500.0)
+    conditions = ({"type": "Placed", "status": "True", "lastTransitionTime": since},)
+    world.put(Kind.JOB, replace(found, progress=replace(found.progress, conditions=conditions)))
+    assert running(world)["default/j"].began == 500.0
+
+
+def test_a_declared_duration_says_when_a_gang_ends(world: World) -> None:
+    expected = Expectation(3600.0, Source.DECLARED, 0.9)
+    job = a_job(gang={"expected": expected})
+    world.put(Kind.JOB, job)
+    world.live.apply(plan(place(job, "n1", "n2")))
+    assert running(world)["default/j"].ends == world.clock.now() + 3600.0
+
+
+def test_a_gang_that_was_told_to_stop_is_leaving_until_its_pods_may_take_no_longer(world: World) -> None:
+    template = {"spec": {"terminationGracePeriodSeconds": 120}}
+    job = placed(a_job(template=template), "n1", "n2")
+    world.put(Kind.JOB, job)
+    assert not running(world)["default/j"].leaving
+    world.put(Kind.JOB, told_to_stop(job, 990.0))
+    one = running(world)["default/j"]
+    assert (one.leaving, one.ends) == (True, 990.0 + 120.0)
+
+
+def test_nodes_of_a_deleted_job_are_leaving_until_its_last_pod_has_ended(world: World) -> None:
+    job = placed(a_job(), "n1", "n2")
+    world.put(Kind.JOB, job)
+    pods = [our_pod("j", index, node=node, owner=job.uid) for index, node in enumerate(("n1", "n2"))]
+    for pod in pods:
+        world.pod(pod)
+    assert not running(world)["default/j"].leaving
+    world.drop(Kind.JOB, job)
+    assert running(world)["default/j"].leaving
+    assert where(world) == [("n1", 1), ("n2", 1)]
+    world.pod(our_pod("j", 0, node="n1", owner=job.uid, phase="Failed", version=2))
+    assert where(world) == [("n2", 1)]
+    world.pod(our_pod("j", 1, node="n2", owner=job.uid, phase="Succeeded", version=2))
+    assert running(world) == {}
+
+
+def test_a_job_being_deleted_holds_only_what_its_pods_hold(world: World) -> None:
+    job = placed(a_job(), "n1", "n2")
+    world.put(Kind.JOB, job)
+    world.pod(our_pod("j", 0, node="n1", owner=job.uid))
+    assert where(world) == [("n1", 1), ("n2", 1)]
+    world.put(Kind.JOB, replace(job, deleting=True, resource_version="8"))
+    assert where(world) == [("n1", 1)]
+    assert running(world)["default/j"].leaving
+
+
+def test_a_job_that_has_ended_runs_no_more(world: World) -> None:
+    job = placed(a_job(), "n1", "n2")
+    world.put(Kind.JOB, job)
+    ended = ({"type": "Finished", "status": "True"},)
+    progress = replace(job.progress, conditions=(*job.progress.conditions, *ended))
+    world.put(Kind.JOB, replace(job, resource_version="9", progress=progress))
+    assert running(world) == {}
+
+
+def test_a_worker_that_ended_well_holds_nothing_any_more(world: World) -> None:
+    job = placed(a_job(), "n1", "n2")
+    world.put(Kind.JOB, job)
+    world.pod(our_pod("j", 0, node="n1", owner=job.uid, phase="Succeeded"))
+    world.pod(our_pod("j", 1, node="n2", owner=job.uid, phase="Running"))
+    assert where(world) == [("n2", 1)]
+
+
+def test_a_gang_keeps_its_nodes_though_its_queue_and_its_priority_class_are_gone(world: World) -> None:
+    job = placed(a_job(queue="gone", priority_class="gone", gang={"queue": "gone"}), "n1", "n2")
+    world.put(Kind.JOB, job)
+    one = running(world)["default/j"]
+    assert (one.gang.queue, one.gang.priority) == ("gone", 0)
+
+
+def test_a_gang_belongs_to_the_cluster_of_its_pool_whatever_other_clusters_come(world: World) -> None:
+    world.put(Kind.POOL, PoolObject(POOL, "p", 1, "1", 0.0, "east", "nvidia-h100-sxm", GPU, owned=True))
+    world.put(Kind.JOB, placed(a_job(), "n1", "n2"))
+    world.put(Kind.CLUSTER, Cluster("aaa", "uid-a", 1, "1", 5.0))
+    found = {one.cluster: [each.gang.key for each in one.running] for one in world.live.view()}
+    assert found == {"aaa": [], "east": ["default/j"]}
+
+
+def test_a_node_that_is_gone_is_not_held(world: World) -> None:
+    world.put(Kind.JOB, placed(a_job(), "n1", "elsewhere"))
+    assert where(world) == [("n1", 1)]
+
+
+def test_rows_follow_the_layout(world: World) -> None:
+    world.put(Kind.JOB, placed(a_job(), "n1", "n2"))
+    before = running(world)["default/j"]
+    world.node("a0")
+    assert where(world) == [("n1", 1), ("n2", 1)]
+    assert running(world)["default/j"].rows.tolist() == [row + 1 for row in before.rows.tolist()]
+
+
+def test_queues_of_other_clusters_are_left_out(world: World) -> None:
+    world.put(Kind.QUEUE, Queue("ours", "u1", 1, "1", 0.0, "east"))
+    world.put(Kind.QUEUE, Queue("theirs", "u2", 1, "1", 0.0, "west"))
+    leaving: dict[str, Any] = {"deleting": True}
+    world.put(Kind.QUEUE, Queue("leaving", "u3", 1, "1", 0.0, **leaving))
+    assert [queue.name for queue in world.east.queues] == ["default", "ours"]
+
+
+def test_the_status_of_a_queue_changes_no_snapshot(world: World) -> None:
+    queue = Queue("ours", "u1", 1, "1", 0.0, "east")
+    world.put(Kind.QUEUE, queue)
+    before = world.east
+    world.put(Kind.QUEUE, replace(queue, resource_version="2", observed={"running": 3}))
+    assert world.east is before
