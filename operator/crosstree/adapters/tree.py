@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from crosstree.adapters.store import ObjectStore
-from crosstree.core.cluster import Cluster, Queue
+from crosstree.core.cluster import Cluster
 from crosstree.core.cutter import MANNERS
 from crosstree.core.manners import Manners
 from crosstree.core.queues import QueueSpec
+from crosstree.core.queuetree import serving
 
 
 class Tree:
@@ -28,9 +29,7 @@ class Tree:
         """Return the queues that serve an AICluster, by name: its own and those that serve any."""
         known = self._known.get(cluster)
         if known is None:
-            queues = sorted(self._store.queues.items())
-            serving = [queue for _, queue in queues if queue.cluster in ("", cluster) and not queue.deleting]
-            known = self._known[cluster] = tuple(_spec(queue) for queue in serving)
+            known = self._known[cluster] = serving(self._store.queues, cluster)
         return known
 
 
@@ -38,8 +37,3 @@ def manners_of(cluster: Cluster | None) -> Manners:
     """Return how an AICluster schedules; the usual way where nobody said."""
     manners: Manners = getattr(cluster, "manners", MANNERS)
     return manners
-
-
-def _spec(queue: Queue) -> QueueSpec:
-    spec: QueueSpec = getattr(queue, "spec", None) or QueueSpec(queue.name)
-    return spec

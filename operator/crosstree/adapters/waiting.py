@@ -182,8 +182,8 @@ class Waiting:
         )
         given = self._promises.assumed(job.key)
         if given is not None:
-            return tenure.promised(gang, given.place, given.attempt, cluster, now)
-        return tenure.stored(job, gang, cluster, pods) or self._left(job.key, pods, now)
+            return tenure.promised(job, gang, given.place, given.attempt, cluster, now)
+        return tenure.stored(job, gang, cluster, pods, now) or self._left(job.key, pods, now)
 
     def _lingering(self, key: str, now: float) -> Tenure | None:
         """Return what is left of the place of a job that is gone."""
@@ -229,7 +229,7 @@ def _asking(job: Job, gang: Gang) -> Gang:
     progress = job.progress
     lost = lifecycle.recovering(progress)
     before = footprint(progress.recovery) if lost else None
-    return replace(gang, requests=_with_pod(gang), recovering=lost, before=before)
+    return replace(gang, requests=_with_pod(gang), recovering=lost, before=before, promise=progress.plan)
 
 
 def _with_pod(gang: Gang) -> Request:

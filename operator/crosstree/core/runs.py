@@ -120,7 +120,8 @@ class Runs:
             counts=counts,
             began=tenure.began,
             ends=_ends(tenure),
-            saved=tenure.began,
+            saved=tenure.began if tenure.saved is None else tenure.saved,
+            restart_cost=tenure.restart_cost,
             leaving=tenure.leaving is not None,
         )
 

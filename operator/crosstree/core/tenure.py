@@ -7,9 +7,10 @@ cleared, whether the job starts, runs or is being stopped.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from crosstree.core.checkpoint import saved_at
 from crosstree.core.job import Job
 from crosstree.core.lifecycle.facts import ENDED, finished, since, withdrawing
 from crosstree.core.plan import NodeShare, Place
@@ -34,6 +35,8 @@ class Tenure:
         began: When the place was given, seconds since the epoch.
         leaving: When the gang was told to stop; None while it was not.
         gone_by: When it should have gone at the latest; 0 while it was not told to.
+        saved: Up to when its work is safe; None for since it began.
+        restart_cost: Seconds that a restart costs it besides.
     """
 
     gang: Gang
@@ -45,14 +48,26 @@ class Tenure:
     began: float
     leaving: float | None = None
     gone_by: float = 0.0
+    saved: float | None = None
+    restart_cost: float = 60.0
 
 
-def promised(gang: Gang, place: Place, attempt: int, cluster: str, now: float) -> Tenure:
+def promised(job: Job, gang: Gang, place: Place, attempt: int, cluster: str, now: float) -> Tenure:
     """Return the tenure that begins with a place which is not in the job's status yet."""
-    return Tenure(gang, attempt, cluster, place.pool, place.model, _counts(place.nodes, ()), now)
+    nodes = _counts(place.nodes, ())
+    return Tenure(
+        gang,
+        attempt,
+        cluster,
+        place.pool,
+        place.model,
+        nodes,
+        now,
+        restart_cost=job.checkpoint.restart_cost,
+    )
 
 
-def stored(job: Job, gang: Gang, cluster: str, pods: Iterable[PodFact]) -> Tenure | None:
+def stored(job: Job, gang: Gang, cluster: str, pods: Iterable[PodFact], now: float) -> Tenure | None:
     """Return the tenure that a job's status tells of; None if it holds no place. O(workers).
 
     Args:
@@ -60,16 +75,14 @@ def stored(job: Job, gang: Gang, cluster: str, pods: Iterable[PodFact]) -> Tenur
         gang: What it asks for, as the scheduler knows it.
         cluster: Its AICluster.
         pods: Every pod labelled with its name.
+        now: Seconds since the epoch: no report of a checkpoint is believed that is later.
     """
     progress = job.progress
     placement = progress.placement
     if placement is None or finished(progress) or job.deleting:
         return None
-    done = [
-        pod.index
-        for pod in pods
-        if pod.job_uid == job.uid and pod.attempt == progress.attempt and pod.phase is PodPhase.SUCCEEDED
-    ]
+    own = [pod for pod in pods if pod.job_uid == job.uid and pod.attempt == progress.attempt]
+    done = [pod.index for pod in own if pod.phase is PodPhase.SUCCEEDED]
     nodes = _counts(placement.nodes, done)
     if not nodes:
         return None
@@ -85,6 +98,8 @@ def stored(job: Job, gang: Gang, cluster: str, pods: Iterable[PodFact]) -> Tenur
         placed,
         leaving,
         0.0 if leaving is None else leaving + _grace(job),
+        _saved(job, own, placed, now),
+        job.checkpoint.restart_cost,
     )
 
 
@@ -110,6 +125,12 @@ def _counts(shares: Iterable[NodeShare], done: Iterable[int]) -> tuple[tuple[str
         gone = len(ended.intersection(range(share.first, share.first + share.count))) if ended else 0
         counts[share.name] += share.count - gone
     return tuple((name, count) for name, count in counts.items() if count)
+
+
+def _saved(job: Job, pods: Sequence[PodFact], began: float, now: float) -> float | None:
+    """Return up to when the work of an attempt is safe; None if nobody says."""
+    saved = saved_at(job.checkpoint, pods, began, now)
+    return saved if saved > began else None
 
 
 def _grace(job: Job) -> float:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from crosstree.adapters.resources import Kind
 from crosstree.base.clock import to_rfc3339
+from crosstree.core.checkpoint import Checkpoint
 from crosstree.core.cluster import Cluster, PoolObject, Queue
 from crosstree.core.job import Job
+from crosstree.core.queues import Quota
 from crosstree.core.running import Running
 from crosstree.core.workload import Expectation, Source
 from tests.unit.adapters.objects import our_pod
@@ -166,9 +167,31 @@ def test_rows_follow_the_layout(world: World) -> None:
 def test_queues_of_other_clusters_are_left_out(world: World) -> None:
     world.put(Kind.QUEUE, Queue("ours", "u1", 1, "1", 0.0, "east"))
     world.put(Kind.QUEUE, Queue("theirs", "u2", 1, "1", 0.0, "west"))
-    leaving: dict[str, Any] = {"deleting": True}
-    world.put(Kind.QUEUE, Queue("leaving", "u3", 1, "1", 0.0, **leaving))
     assert [queue.name for queue in world.east.queues] == ["default", "ours"]
+
+
+def test_a_limit_that_an_admin_changes_is_in_the_next_snapshot(world: World) -> None:
+    queue = Queue("ours", "u1", 1, "1", 0.0, "east")
+    world.put(Kind.QUEUE, queue)
+    assert world.east.queues[1].quotas == ()
+    quotas = (Quota("*", limit=8),)
+    world.put(Kind.QUEUE, replace(queue, generation=2, resource_version="2", quotas=quotas))
+    assert world.east.queues[1].quotas == quotas
+
+
+def test_the_last_checkpoint_that_a_job_or_a_pod_reports_is_when_its_work_is_safe(world: World) -> None:
+    since = to_rfc3339(100.0)
+    found = placed(a_job(), "n0", "n1")
+    conditions = ({"type": "Placed", "status": "True", "lastTransitionTime": since},)
+    found = replace(found, progress=replace(found.progress, conditions=conditions))
+    world.put(Kind.JOB, found)
+    assert running(world)["default/j"].saved == 100.0
+    told = Checkpoint(reported=to_rfc3339(600.0), restart_cost=90.0)
+    world.put(Kind.JOB, replace(found, resource_version="5", checkpoint=told))
+    assert (running(world)["default/j"].saved, running(world)["default/j"].restart_cost) == (600.0, 90.0)
+    annotations = {"annotations": {"crosstree.dev/checkpointed-at": to_rfc3339(700.0)}}
+    world.pod(our_pod("j", 0, node="n0", metadata=annotations))
+    assert running(world)["default/j"].saved == 700.0
 
 
 def test_the_status_of_a_queue_changes_no_snapshot(world: World) -> None:
