@@ -35,8 +35,8 @@ def nodes_of(job: Domain | None) -> tuple[str, ...]:
 
 
 def only_told(before: Domain | None, after: Domain | None) -> bool:
-    """Say whether only the status of a job changed, which is our own doing."""
-    if not isinstance(before, Job) or not isinstance(after, Job):
+    """Say whether only the status of an object changed, which is our own doing."""
+    if before is None or after is None or type(before) is not type(after):
         return False
     return (before.uid, before.generation, before.deleting) == (after.uid, after.generation, after.deleting)
 

@@ -33,7 +33,7 @@ from crosstree.core.fabrics import FabricPreset
 from crosstree.core.job import Job
 from crosstree.core.ledger import suspects
 from crosstree.core.oddities import Oddity
-from crosstree.core.plan import Decision, Place, Plan, Wait
+from crosstree.core.plan import Decision, Evict, Place, Plan, Resize, Wait
 from crosstree.core.pods import NodeHealth, PodFact
 from crosstree.core.runs import Runs
 from crosstree.core.snapshot import Snapshot
@@ -106,6 +106,8 @@ class LiveCluster:
                 for pool in snapshot.pools:
                     self._listener.mark(Kind.POOL, pool.name)
             views.append(snapshot)
+        for key in self._promises.let_out(now):
+            self._mark_job(key)
         self._cutter.keep(views)
         self._runs.keep(set(layouts))
         return tuple(views)
@@ -123,7 +125,8 @@ class LiveCluster:
         )
 
     def apply(self, plan: Plan) -> None:
-        """Take over a plan: its places count as used from now on, its verdicts are told to the jobs."""
+        """Take over a plan: its places count as used from now on, its orders and verdicts are told to the jobs."""
+        ordered: set[str] = set()
         for decision in plan.decisions:
             job = self.store.jobs.get(decision.key)
             if job is None or job.uid != decision.uid:
@@ -134,9 +137,14 @@ class LiveCluster:
                     self._waiting.look_at(job.key)
                     self._mark_job(job.key)
                     self._listener.wake()
-                case Wait():
-                    if self._promises.wait(decision):
+                case Evict() | Resize():
+                    ordered.add(job.key)
+                    if self._promises.order(job, decision, plan.cluster):
                         self._mark_job(job.key)
+                case Wait():
+                    if self._promises.wait(decision, job.generation):
+                        self._mark_job(job.key)
+        self._promises.recall(plan.cluster, ordered)
 
     # facts for reconcilers --------------------------------------------------------------------------------
 

@@ -120,7 +120,7 @@ class Waiting:
         owner = cluster_of(job, self._store.clusters)
         if isinstance(verdict, Wait):
             self._set_waiting(key, None)
-            if self._promises.wait(verdict):
+            if self._promises.wait(verdict, job.generation):
                 self._told(key)
         elif not isinstance(owner, Wait):
             self._set_waiting(key, (owner.name, self._alike(_asking(job, verdict))))

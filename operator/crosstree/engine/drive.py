@@ -21,6 +21,10 @@ FIRST_RETRY = 0.2
 LAST_RETRY = 30.0
 """Seconds between retries of something that keeps failing: rare enough to cost nothing."""
 
+SOONEST = 0.1
+"""Seconds between a step and one that is due for no other reason than time: a plan that is due at once, again and
+again, does not keep the process busy."""
+
 SLOW_RETRY = 60.0
 """Seconds before a look at an object that failed for a reason that waiting does not cure."""
 
@@ -49,10 +53,16 @@ class Waker:
         if self._later is None and not self._called.is_set():
             self._later = asyncio.get_running_loop().call_later(self._lazy, self._called.set)
 
-    async def next(self) -> None:
-        """Return when a step is due."""
+    async def next(self, due_in: float | None = None) -> None:
+        """Return when a step is due.
+
+        Args:
+            due_in: Seconds after which one is due though nobody asks for it; None if time alone changes nothing.
+        """
         try:
-            async with asyncio.timeout(self._idle):
+            async with asyncio.timeout(
+                self._idle if due_in is None else min(self._idle, max(due_in, SOONEST))
+            ):
                 await self._called.wait()
         except TimeoutError:
             return

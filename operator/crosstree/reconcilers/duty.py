@@ -94,7 +94,8 @@ class Duty:
     async def steps(self) -> None:
         """Take a scheduling step whenever one is due. Never returns."""
         while True:
-            await self._waker.next()
+            due = self._loop.due()
+            await self._waker.next(None if due is None else due - self._clock.now())
             self._stepped = monotonic()
             report = self._guarded(self._loop.step)
             if report is None:

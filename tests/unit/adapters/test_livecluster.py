@@ -18,7 +18,7 @@ from crosstree.catalog.load import load, load_fabrics
 from crosstree.core.cluster import Cluster, PoolObject, Queue
 from crosstree.core.cycle import run_cycle
 from crosstree.core.job import Job, Placement, Progress, Restart
-from crosstree.core.plan import NodeShare, Place, Plan, Wait, WaitReason
+from crosstree.core.plan import Decision, NodeShare, Place, Plan, Wait, WaitReason
 from crosstree.core.policy import Policy
 from crosstree.core.snapshot import NodeState, Snapshot
 from crosstree.core.workload import Gang, NodeConstraint
@@ -121,7 +121,7 @@ def placed(job: Job, *nodes: str, version: int = 2, attempt: int = 1, **changes:
     return replace(job, resource_version=str(version), progress=progress)
 
 
-def plan(*decisions: Place | Wait) -> Plan:
+def plan(*decisions: Decision) -> Plan:
     return Plan("east", 1, decisions)
 
 

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from crosstree.base.clock import VirtualClock
+from crosstree.base.clock import VirtualClock, monotonic
 from crosstree.base.errors import Conflict, Refused, SpecError, Throttled, Unavailable
-from crosstree.engine.drive import LAST_RETRY, SLOW_RETRY, Waker, Workers, retry_delay
+from crosstree.engine.drive import LAST_RETRY, SLOW_RETRY, SOONEST, Waker, Workers, retry_delay
 from crosstree.engine.work import Again, Done, WorkQueue
 
 
@@ -47,6 +47,18 @@ async def test_a_lazy_wake_up_is_a_step_in_its_own_time_or_with_the_next_that_co
 async def test_without_a_wake_up_a_step_is_due_after_the_idle_time():
     async with asyncio.timeout(5):
         await Waker(window=60, idle=0.01).next()
+
+
+async def test_a_step_is_due_when_time_alone_changes_the_answer():
+    async with asyncio.timeout(5):
+        await Waker(window=60, idle=60).next(due_in=0.01)
+
+
+async def test_a_plan_that_is_always_due_does_not_keep_the_process_busy():
+    waker = Waker(window=0.0, idle=60)
+    began = monotonic()
+    await waker.next(due_in=-5.0)
+    assert monotonic() - began >= SOONEST / 2
 
 
 @pytest.mark.parametrize(
