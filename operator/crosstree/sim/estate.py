@@ -1,0 +1,171 @@
+"""Nodes and jobs of a simulated cluster together: moves that change both, each whole or not at all.
+
+Every move tells the journal how much time has passed first, so that its sums are right, and raises `generation`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from crosstree.core.plan import Place, Promise
+from crosstree.core.running import Running
+from crosstree.core.snapshot import NodeState
+from crosstree.core.workload import Expectation, Footprint, Gang, Source
+from crosstree.sim.errors import BrokenRule
+from crosstree.sim.floor import Floor
+from crosstree.sim.inventory import Inventory
+from crosstree.sim.journal import Cause, Journal
+from crosstree.sim.runtime import Attempt, Runtime
+from crosstree.sim.tenants import Tenant, Tenants
+
+
+class Estate:
+    """What there is, and the moves.
+
+    Args:
+        inventory: The nodes.
+        runtime: How jobs run.
+        journal: Who keeps books.
+
+    Attributes:
+        floor: Numbers of the nodes.
+        tenants: The jobs.
+        generation: Grows with every move.
+    """
+
+    def __init__(self, inventory: Inventory, runtime: Runtime, journal: Journal) -> None:
+        self.inventory = inventory
+        self.runtime = runtime
+        self.floor = Floor(inventory.devices)
+        self.tenants = Tenants()
+        self.generation = 1
+        self._journal = journal
+        self._on: list[dict[str, Tenant]] = [{} for _ in inventory.names]
+        self._asked = 0
+
+    def on(self, row: int) -> list[Tenant]:
+        """Return the jobs that have workers on a node, by uid."""
+        return sorted(self._on[row].values(), key=lambda tenant: tenant.gang.uid)
+
+    def elapse(self, now: float) -> None:
+        """Tell the journal how things were until now."""
+        floor = self.floor
+        self._journal.elapsed(now, floor.used, floor.usable, self._asked, len(self.tenants.waiting))
+
+    def line_up(self, tenant: Tenant, now: float) -> None:
+        """Let a job wait, for the first time or again with the work that is left."""
+        self.elapse(now)
+        tenant.queued = now
+        if tenant.attempts or tenant.gang.expected is None:
+            tenant.gang = replace(tenant.gang, expected=self._expected(tenant))
+        self._asked += tenant.gang.workers * tenant.gang.devices
+        self.tenants.line_up(tenant)
+        self.generation += 1
+
+    def leave_line(self, tenant: Tenant, now: float) -> None:
+        """Let a job wait no more."""
+        self.elapse(now)
+        self._asked -= tenant.gang.workers * tenant.gang.devices
+        self.tenants.leave_line(tenant.gang.uid)
+        self.generation += 1
+
+    def promise(self, tenant: Tenant, promise: Promise | None) -> None:
+        """Store, or forget, what a waiting job has been promised."""
+        tenant.gang = replace(tenant.gang, promise=promise)
+        self.tenants.line_up(tenant)
+        self.generation += 1
+
+    def occupy(self, tenant: Tenant, place: Place, now: float) -> Attempt:
+        """Give a waiting job its nodes.
+
+        Raises:
+            BrokenRule: the size is not a legal one, or a node can't hold its share.
+        """
+        gang = tenant.gang
+        rows = np.array([self.inventory.row[share.name] for share in place.nodes], np.int32)
+        counts = np.array([share.count for share in place.nodes], np.int64)
+        workers = int(counts.sum())
+        if workers not in (gang.sizes or (gang.workers,)) or len(set(rows.tolist())) != len(rows):
+            raise BrokenRule(f"{place.key} was given {workers} workers on {len(rows)} nodes: no legal size.")
+        self.elapse(now)
+        if not self.floor.take(rows, counts, gang.devices):
+            raise BrokenRule(f"{place.key} was placed on {place.nodes}, which can't hold it.")
+        self.leave_line(tenant, now)
+        tenant.attempts += 1
+        tenant.cause = ""
+        delay = self.runtime.restart if tenant.attempts > 1 else 0.0
+        rate = self.runtime.rate(place.model, workers, gang.workers)
+        attempt = tenant.attempt = Attempt(now, now + delay, rate, tenant.work)
+        tenant.gang = _plain(gang)
+        length = delay + gang.expected.seconds / rate if gang.expected is not None else math.inf
+        running = Running(
+            gang=tenant.gang,
+            pool=place.pool,
+            model=place.model,
+            rows=rows,
+            counts=counts,
+            began=now,
+            ends=now + length,
+            saved=now,
+            restart_cost=self.runtime.restart,
+        )
+        self.tenants.hold(tenant, running)
+        for row in rows.tolist():
+            self._on[row][gang.uid] = tenant
+        self.generation += 1
+        self._journal.started(tenant, now)
+        return attempt
+
+    def show(self, tenant: Tenant, running: Running) -> None:
+        """Let snapshots say something else about a job that holds nodes."""
+        self.tenants.hold(tenant, running)
+        self.generation += 1
+
+    def vacate(self, tenant: Tenant, cause: Cause, now: float) -> None:
+        """Take a job off its nodes, and count what of its work is saved."""
+        assert tenant.running is not None and tenant.attempt is not None
+        held, attempt = tenant.running, tenant.attempt
+        self.elapse(now)
+        self.floor.give(held.rows, held.counts, held.gang.devices)
+        for row in held.rows.tolist():
+            del self._on[row][held.gang.uid]
+        lost = 0.0
+        if cause is not Cause.FINISHED:
+            saved = attempt.saved_at(now, self.runtime.checkpoint)
+            if self.runtime.saves_when_told and cause in (Cause.PREEMPTED, Cause.RESIZED):
+                saved = now
+            tenant.work = attempt.left_when(saved)
+            lost = (now - max(saved, attempt.began)) * held.devices
+        if cause in (Cause.FAILED, Cause.RESIZED):
+            tenant.gang = replace(tenant.gang, before=self._footprint(held), recovering=True)
+        self.tenants.release(tenant)
+        tenant.attempt = None
+        self.generation += 1
+        self._journal.stopped(tenant, now, cause, lost)
+
+    def put(self, row: int, state: NodeState, now: float) -> None:
+        """Change the state of a node."""
+        self.elapse(now)
+        if self.floor.put(row, state):
+            self.generation += 1
+
+    def _footprint(self, held: Running) -> Footprint:
+        names = self.inventory.names
+        pairs = zip(held.rows.tolist(), held.counts.tolist(), strict=True)
+        return Footprint(held.pool, tuple((names[row], count) for row, count in pairs))
+
+    def _expected(self, tenant: Tenant) -> Expectation | None:
+        """Return what is said of the work that is left."""
+        if tenant.factor <= 0:
+            return None
+        return Expectation(tenant.work * tenant.factor, Source.DECLARED, 1.0)
+
+
+def _plain(gang: Gang) -> Gang:
+    """Strip a gang of what only mattered while it waited."""
+    if gang.promise is None and not gang.recovering and gang.before is None:
+        return gang
+    return replace(gang, promise=None, recovering=False, before=None)
