@@ -18,6 +18,7 @@ from crosstree.core.candidates import Candidate, Rejection, candidates, judge, w
 from crosstree.core.capacity import Trial
 from crosstree.core.desk import Desk
 from crosstree.core.diagnose import Diagnosis, NodeCounts, diagnose
+from crosstree.core.explain_quota import Bars, QuotaWords
 from crosstree.core.placement.need import Need, Packed
 from crosstree.core.placement.pack import pack
 from crosstree.core.plan import Wait, WaitReason
@@ -42,18 +43,23 @@ class Effort(Enum):
 
 def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
     """Explain each gang that does not start; gangs of one shape share the work and the words."""
-    known: dict[Gang, Wait] = {}
+    known: dict[tuple[Gang, str, Bars], Wait] = {}
     result: list[Wait] = []
+    quotas = QuotaWords(desk, lambda gang: verdict(gang, desk.trial, desk.policy, Effort.COUNTS))
     for one in refused:
         gang = one.gang
         shape = replace(gang, key="", uid="", queue="", priority=0, created=0.0)
-        if shape not in known:
+        # Quotas are told of in the words of one namespace: it may know the names of its own jobs only.
+        bars = quotas.bars(gang)
+        same = (shape, f"{gang.queue} {gang.key.partition('/')[0]}" if bars else "", bars)
+        if same not in known:
             thorough = Effort.FULL if len(known) < desk.policy.explained_in_full else Effort.COUNTS
-            known[shape] = verdict(gang, desk.trial, desk.policy, thorough)
+            found = quotas.verdict(gang, bars) if bars else verdict(gang, desk.trial, desk.policy, thorough)
+            known[same] = replace(found, message=_bounded(found.message, desk.policy))
         forecast = one.reservation.forecast if one.reservation is not None else None
         result.append(
             replace(
-                known[shape],
+                known[same],
                 key=gang.key,
                 uid=gang.uid,
                 position=one.position,

@@ -79,6 +79,10 @@ class Accounts:
         """Return how many more accelerators of a model the limits allow; `UNLIMITED` where there are none."""
         return max(0, min(book.room(model) for book in self._chain(queue)))
 
+    def limited(self, queue: str) -> bool:
+        """Say whether there is any limit on what the queue may take."""
+        return any(book.limits for book in self._chain(queue))
+
     # guarantees -------------------------------------------------------------------------------------------
 
     def within_guarantee(self, queue: str, model: str, devices: int) -> bool:
