@@ -25,6 +25,7 @@ from crosstree.adapters.resources import (
     CLUSTERS,
     EVENTS,
     JOBS,
+    NAMESPACES,
     NODES,
     OURS,
     PODS,
@@ -37,7 +38,7 @@ from crosstree.base.clock import SystemClock, monotonic, to_rfc3339
 from crosstree.base.names import GROUP, VERSION
 
 LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases", namespaced=True)
-SERVED = (NODES, PODS, SERVICES, EVENTS, PRIORITY_CLASSES, LEASES, *OURS)
+SERVED = (NODES, PODS, SERVICES, EVENTS, NAMESPACES, PRIORITY_CLASSES, LEASES, *OURS)
 BOOKMARKS = 30.0
 """Seconds between bookmarks; a real API server sends one about every minute."""
 

@@ -1,4 +1,4 @@
-"""The watches that feed a `LiveCluster`: nodes, pods, Services of jobs, PriorityClasses, and reports on nodes.
+"""The watches that feed a `LiveCluster`: nodes, pods, Services of jobs, what admits jobs, and reports on nodes.
 
 Our own kinds come another way (kopf and `relist`): they are few, and people write handlers for them.
 """
@@ -7,23 +7,42 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from crosstree.adapters import wire
 from crosstree.adapters.client import Api
 from crosstree.adapters.configmaps import SELECTOR, ConfigMapSink
 from crosstree.adapters.livecluster import LiveCluster
-from crosstree.adapters.resources import CONFIG_MAPS, NODES, PODS, PRIORITY_CLASSES, SERVICES
+from crosstree.adapters.resources import CONFIG_MAPS, NAMESPACES, NODES, PODS, PRIORITY_CLASSES, SERVICES
 from crosstree.adapters.watch import Watcher
 from crosstree.base.names import LABEL_JOB
 
 
-class PrioritySink:
-    """Keeps the value of every PriorityClass; few objects, so each change hands over all of them."""
+class Named(Protocol):
+    """An object without a namespace."""
 
-    def __init__(self, changed: Callable[[dict[str, int]], None]) -> None:
+    @property
+    def metadata(self) -> wire.NodeMeta:
+        """Its name and labels."""
+        ...
+
+
+Item = TypeVar("Item", bound=Named)
+Value = TypeVar("Value")
+
+
+class TableSink(Generic[Item, Value]):
+    """Keeps one value of every object of a kind by name; few objects, so each change hands over all of them.
+
+    Args:
+        read: Takes the value from an object.
+        changed: Told all values after each change, and after each list.
+    """
+
+    def __init__(self, read: Callable[[Item], Value], changed: Callable[[dict[str, Value]], None]) -> None:
+        self._read = read
         self._changed = changed
-        self._values: dict[str, int] = {}
+        self._values: dict[str, Value] = {}
         self._listing = False
 
     def begin_list(self) -> None:
@@ -31,13 +50,13 @@ class PrioritySink:
         self._values = {}
         self._listing = True
 
-    def put(self, item: wire.PriorityClass) -> None:
-        """A class as it is now."""
-        self._values[item.metadata.name] = item.value
+    def put(self, item: Item) -> None:
+        """An object as it is now."""
+        self._values[item.metadata.name] = self._read(item)
         self._tell()
 
-    def drop(self, item: wire.PriorityClass) -> None:
-        """A class was deleted."""
+    def drop(self, item: Item) -> None:
+        """An object was deleted."""
         self._values.pop(item.metadata.name, None)
         self._tell()
 
@@ -68,7 +87,16 @@ class Feeds:
                 api, SERVICES.path(), wire.Service, live.service_sink, query={"labelSelector": LABEL_JOB}
             ),
             PRIORITY_CLASSES.plural: Watcher(
-                api, PRIORITY_CLASSES.path(), wire.PriorityClass, PrioritySink(live.set_priorities)
+                api,
+                PRIORITY_CLASSES.path(),
+                wire.PriorityClass,
+                TableSink(lambda one: one.value, live.set_priorities),
+            ),
+            NAMESPACES.plural: Watcher(
+                api,
+                NAMESPACES.path(),
+                wire.Namespace,
+                TableSink(lambda one: one.metadata.labels or {}, live.set_namespaces),
             ),
         }
         for namespace in mindcluster:

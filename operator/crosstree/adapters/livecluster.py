@@ -35,6 +35,7 @@ from crosstree.core.ledger import suspects
 from crosstree.core.oddities import Oddity
 from crosstree.core.plan import Decision, Evict, Place, Plan, Resize, Wait
 from crosstree.core.pods import NodeHealth, PodFact
+from crosstree.core.queuetree import upwards
 from crosstree.core.runs import Runs
 from crosstree.core.snapshot import Snapshot
 from crosstree.core.troubles import Troubles, collect
@@ -86,7 +87,7 @@ class LiveCluster:
         self._cutter = Cutter(self.columns)
         self._users = NodeUsers()
         self.synced = False
-        """True once nodes, pods, PriorityClasses and our own kinds have all been read; no plan is made before."""
+        """True once nodes, pods, what admits jobs and our own kinds have all been read; no plan is made before."""
 
     # ClusterPort ------------------------------------------------------------------------------------------
 
@@ -230,6 +231,18 @@ class LiveCluster:
             self._waiting.look_at_all()
             self._listener.wake()
 
+    def set_namespaces(self, labels: Mapping[str, Mapping[str, str]]) -> None:
+        """Take over the labels of every namespace."""
+        before = self._waiting.namespaces
+        changed = {name for name in before.keys() | labels if before.get(name) != labels.get(name)}
+        if not changed:
+            return
+        self._waiting.namespaces = dict(labels)
+        for job in self.store.jobs.values():
+            if job.namespace in changed:
+                self._waiting.look_at(job.key)
+        self._listener.wake_lazily()
+
     def _home_of(self, pool: str) -> str | None:
         known = self.store.pools.get(pool)
         return known.cluster if known is not None else None
@@ -252,6 +265,8 @@ class LiveCluster:
             if kind in (Kind.CLUSTER, Kind.QUEUE):
                 self._tree.invalidate()
                 self._waiting.look_at_all()
+                for queue in self.store.queues:
+                    self._listener.mark(Kind.QUEUE, queue)
             for pool in self.store.pools.values():
                 if kind is Kind.CLUSTER and pool.cluster == key:
                     self._listener.mark(Kind.POOL, pool.name)
@@ -261,7 +276,9 @@ class LiveCluster:
             self._listener.wake()
 
     def _mark_owners(self, job: Job) -> None:
-        self._listener.mark(Kind.QUEUE, job.queue)
+        queue = self.store.queues.get(job.queue)
+        for one in upwards(queue, self.store.queues) if queue is not None else ():
+            self._listener.mark(Kind.QUEUE, one.name)
         owner = cluster_of(job, self.store.clusters)
         if not isinstance(owner, Wait):
             self._listener.mark(Kind.CLUSTER, owner.name)

@@ -5,7 +5,7 @@ Only jobs something happened to are looked at again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from crosstree.adapters.holds import Holds, missing_workers
@@ -13,7 +13,7 @@ from crosstree.adapters.promises import Promises
 from crosstree.adapters.requests import PODS
 from crosstree.adapters.store import ObjectStore
 from crosstree.core import lifecycle, tenure
-from crosstree.core.admission import admit, cluster_of
+from crosstree.core.admission import admit, cluster_of, priority_of
 from crosstree.core.job import Job
 from crosstree.core.plan import NodeShare, Wait
 from crosstree.core.pods import PodFact
@@ -52,6 +52,8 @@ class Waiting:
     ) -> None:
         self.priorities: dict[str, int] = {}
         """Value of each PriorityClass."""
+        self.namespaces: Mapping[str, Mapping[str, str]] = {}
+        """Labels of each namespace."""
         self._store = store
         self._pods_of = pods_of
         self._promises = promises
@@ -116,7 +118,7 @@ class Waiting:
             self._set_waiting(key, None)
             self._promises.stop_waiting(key)
             return
-        verdict = admit(job, self._store.clusters, self._store.queues, self.priorities)
+        verdict = admit(job, self._store.clusters, self._store.queues, self.priorities, self.namespaces)
         owner = cluster_of(job, self._store.clusters)
         if isinstance(verdict, Wait):
             self._set_waiting(key, None)
@@ -178,7 +180,9 @@ class Waiting:
         owner = cluster_of(job, self._store.clusters)
         cluster = "" if isinstance(owner, Wait) else owner.name
         gang = replace(
-            job.gang, requests=_with_pod(job.gang), priority=self.priorities.get(job.priority_class, 0)
+            job.gang,
+            requests=_with_pod(job.gang),
+            priority=priority_of(job, self._store.queues, self.priorities),
         )
         given = self._promises.assumed(job.key)
         if given is not None:

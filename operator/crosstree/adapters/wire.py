@@ -194,6 +194,12 @@ class Node(Wire):
     status: NodeStatus = msgspec.field(default_factory=NodeStatus)
 
 
+class Namespace(Wire):
+    """A namespace."""
+
+    metadata: NodeMeta = msgspec.field(default_factory=NodeMeta)
+
+
 class PriorityClass(Wire):
     """A PriorityClass."""
 

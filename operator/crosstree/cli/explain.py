@@ -95,7 +95,7 @@ async def _computed(api: Api, raw: Json, told: Json) -> None:
     view = await loaded(api)
     store = view.cluster.store
     cluster = cluster_of(job, store.clusters)
-    gang = admit(job, store.clusters, store.queues, view.priorities)
+    gang = admit(job, store.clusters, store.queues, view.priorities, view.namespaces)
     if isinstance(cluster, Wait) or isinstance(gang, Wait):
         wait = cluster if isinstance(cluster, Wait) else gang
         told["decision"] = wait.message if isinstance(wait, Wait) else ""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from crosstree.adapters.client import Api
     from crosstree.adapters.livecluster import LiveCluster
     from crosstree.adapters.resources import Kind
+    from crosstree.adapters.store import ObjectStore
     from crosstree.core.ledger import NodeFailures
     from crosstree.core.snapshot import Snapshot
     from crosstree.core.workload import Gang
@@ -37,10 +38,11 @@ class Deaf:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The cluster as the operator would see it now, and the value of every PriorityClass."""
+    """The cluster as the operator would see it now, the value of every PriorityClass and the labels of namespaces."""
 
     cluster: LiveCluster
     priorities: Mapping[str, int]
+    namespaces: Mapping[str, Mapping[str, str]]
 
 
 async def loaded(api: Api) -> View:
@@ -77,8 +79,20 @@ async def loaded(api: Api) -> View:
     classes = await listed(api, PRIORITY_CLASSES.path())
     priorities = {str(one["metadata"]["name"]): int(one["value"]) for one in classes}
     live.set_priorities(priorities)
+    labels = await _namespaces(api, live.store)
+    live.set_namespaces(labels)
     live.synced = True
-    return View(live, priorities)
+    return View(live, priorities, labels)
+
+
+async def _namespaces(api: Api, store: ObjectStore) -> Mapping[str, Mapping[str, str]]:
+    """Return the labels of every namespace, which few people may list: asked for only if a queue goes by them."""
+    from crosstree.adapters.resources import NAMESPACES
+
+    if all(queue.namespaces.empty for queue in store.queues.values()):
+        return {}
+    found = await listed(api, NAMESPACES.path())
+    return {str(one["metadata"]["name"]): one["metadata"].get("labels", {}) for one in found}
 
 
 def with_masks(view: View, snapshot: Snapshot, gang: Gang) -> Snapshot:

@@ -8,19 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from crosstree.base.words import listed
-from crosstree.core.cluster import Cluster, Queue
+from crosstree.core import queuetree
+from crosstree.core.cluster import Cluster, Queue, Selector
+from crosstree.core.eligibility import selects
 from crosstree.core.job import Job
 from crosstree.core.plan import Wait, WaitReason
-from crosstree.core.workload import Gang
+from crosstree.core.workload import Gang, Requirement
+
+NAMESPACE_NAME = "kubernetes.io/metadata.name"
+"""Label that the API server puts on every namespace."""
+
+_NONE_KNOWN: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
 SHOWN = 5
 """Alternatives named in a message; more would bury the sentence."""
 
 
 def admit(
-    job: Job, clusters: Mapping[str, Cluster], queues: Mapping[str, Queue], priorities: Mapping[str, int]
+    job: Job,
+    clusters: Mapping[str, Cluster],
+    queues: Mapping[str, Queue],
+    priorities: Mapping[str, int],
+    namespaces: Mapping[str, Mapping[str, str]] = _NONE_KNOWN,
 ) -> Gang | Wait:
     """Return the gang with its priority filled in, or why it can't be considered.
 
@@ -29,6 +41,7 @@ def admit(
         clusters: AIClusters by name.
         queues: JobQueues by name.
         priorities: Value of each PriorityClass by name.
+        namespaces: Labels of each namespace by name.
     """
     cluster = cluster_of(job, clusters)
     if isinstance(cluster, Wait):
@@ -40,12 +53,26 @@ def admit(
             WaitReason.QUEUE_NOT_FOUND,
             f"spec.queue is {job.queue!r}, and there is no such JobQueue. Queues here: {_some(queues)}.",
         )
-    if queue.cluster and queue.cluster != cluster.name:
+    serves = queuetree.serves(queue, queues)
+    if serves not in ("", cluster.name):
         return _wait(
             job,
             WaitReason.QUEUE_NOT_FOUND,
-            f"spec.queue is {job.queue!r}, which serves AICluster {queue.cluster}, not {cluster.name}. "
-            f"Name another queue, or set spec.cluster: {queue.cluster}.",
+            f"spec.queue is {job.queue!r}, which serves AICluster {serves}, not {cluster.name}. "
+            f"Name another queue, or set spec.cluster: {serves}.",
+        )
+    labels = {NAMESPACE_NAME: job.namespace, **namespaces.get(job.namespace, {})}
+    if not selects(queue.namespaces, "", labels):
+        takes = {
+            name: one
+            for name, one in queues.items()
+            if queuetree.serves(one, queues) in ("", cluster.name) and selects(one.namespaces, "", labels)
+        }
+        return _wait(
+            job,
+            WaitReason.QUEUE_NOT_ALLOWED,
+            f"spec.queue is {job.queue!r}, which takes only jobs of namespaces with {_written(queue.namespaces)}, "
+            f"and {job.namespace} is none. Queues that take its jobs: {_some(takes)}.",
         )
     if job.priority_class and job.priority_class not in priorities:
         return _wait(
@@ -54,7 +81,24 @@ def admit(
             f"spec.priorityClassName is {job.priority_class!r}, and there is no such PriorityClass. "
             f"Classes here: {_some(priorities)}.",
         )
-    return replace(job.gang, priority=priorities.get(job.priority_class, 0))
+    priority = priority_of(job, queues, priorities)
+    if queue.max_priority is not None and priority > queue.max_priority:
+        allowed = {name: value for name, value in priorities.items() if value <= queue.max_priority}
+        return _wait(
+            job,
+            WaitReason.QUEUE_NOT_ALLOWED,
+            f"spec.priorityClassName is {job.priority_class!r} of value {priority}, and JobQueue {job.queue} takes "
+            f"at most {queue.max_priority}. Classes it takes: {_some(allowed)}; or name none.",
+        )
+    return replace(job.gang, priority=priority)
+
+
+def priority_of(job: Job, queues: Mapping[str, Queue], priorities: Mapping[str, int]) -> int:
+    """Return the priority of a job: that of its class, else that of its queue; 0 where the class is not known."""
+    if job.priority_class:
+        return priorities.get(job.priority_class, 0)
+    queue = queues.get(job.queue)
+    return queue.priority if queue is not None else 0
 
 
 def cluster_of(job: Job, clusters: Mapping[str, Cluster]) -> Cluster | Wait:
@@ -85,6 +129,22 @@ def cluster_of(job: Job, clusters: Mapping[str, Cluster]) -> Cluster | Wait:
 
 def _wait(job: Job, reason: WaitReason, message: str) -> Wait:
     return Wait(job.key, job.uid, reason, message)
+
+
+def _written(selector: Selector) -> str:
+    """Write a label selector as `kubectl -l` takes it."""
+    pairs = [f"{key}={value}" for key, value in selector.labels]
+    return ",".join((*pairs, *(_demand(one) for one in selector.expressions)))
+
+
+def _demand(one: Requirement) -> str:
+    match one.operator:
+        case "In" | "NotIn":
+            return f"{one.key} {one.operator.lower()} ({', '.join(one.values)})"
+        case "DoesNotExist":
+            return f"!{one.key}"
+        case _:
+            return one.key
 
 
 def _some(names: Mapping[str, object]) -> str:

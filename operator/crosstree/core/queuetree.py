@@ -6,7 +6,7 @@ others. Nothing that hangs below such a root has a guarantee: nobody knows of wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -99,14 +99,17 @@ def tree_of(queues: Iterable[QueueSpec]) -> QueueTree:
 
 def serves(queue: Queue, queues: Mapping[str, Queue]) -> str:
     """Return the AICluster a queue serves: the one it names, else that of the queues above it; empty for every one."""
-    seen = {queue.name}
-    while not queue.cluster:
-        above = queues.get(queue.parent)
-        if above is None or above.name in seen:
-            return ""
-        seen.add(above.name)
-        queue = above
-    return queue.cluster
+    return next((one.cluster for one in upwards(queue, queues) if one.cluster), "")
+
+
+def upwards(queue: Queue, queues: Mapping[str, Queue]) -> Iterator[Queue]:
+    """Yield a queue and those that are above it by their specs, each once, right or wrong."""
+    seen: set[str] = set()
+    here: Queue | None = queue
+    while here is not None and here.name not in seen:
+        yield here
+        seen.add(here.name)
+        here = queues.get(here.parent)
 
 
 def serving(queues: Mapping[str, Queue], cluster: str) -> tuple[QueueSpec, ...]:

@@ -38,9 +38,9 @@ class JobQueueReconciler:
         early = self._statuses.early(KIND, name, now)
         if early is not None:
             return early
-        jobs = queue_status.count(job for job in store.jobs.values() if job.queue == name)
-        exists = not queue.cluster or queue.cluster in store.clusters
-        status = queue_status.build(queue, jobs, cluster_exists=exists, now=now)
+        found = queue_status.standing(name, store.queues, store.clusters, store.jobs.values())
+        exists = not found.cluster or found.cluster in store.clusters
+        status = queue_status.build(queue, found, cluster_exists=exists, now=now)
         return await self._statuses.write(
             Target(KIND, PLURAL, name, queue.resource_version, queue.observed), status, now
         )

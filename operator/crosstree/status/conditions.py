@@ -92,6 +92,8 @@ class Reason(Enum):
     DEVICES_UNHEALTHY = "DevicesUnhealthy"
     INVALID_SPEC = "InvalidSpec"
     CLUSTER_NOT_FOUND = "ClusterNotFound"
+    PARENT_NOT_FOUND = "ParentNotFound"
+    PARENT_CYCLE = "ParentCycle"
     CLOSED = "Closed"
 
 

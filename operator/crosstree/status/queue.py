@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from crosstree.core.cluster import Queue
+from crosstree.core.admission import cluster_of
+from crosstree.core.cluster import Cluster, Queue
 from crosstree.core.job import Job
+from crosstree.core.plan import Wait
+from crosstree.core.queuetree import Fault, Flaw, QueueTree, serves, serving, tree_of
+from crosstree.core.quota import Accounts, Usage
 from crosstree.status.conditions import Condition, Reason, Type, merge
+
+SHARE_DIGITS = 3
+"""Digits of `fairShare` behind the point: what is less does not change who goes first for long."""
+
+SHOWN = 6
+"""Queues of a cycle named in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +31,25 @@ class JobCounts:
     allocated: tuple[tuple[str, int], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a queue stands in its tree, all below it included.
+
+    Attributes:
+        jobs: Its jobs.
+        usage: What they hold against its quotas.
+        share: What is above guarantees, as a part of the cluster, by weight.
+        fault: What is wrong above it; None if nothing is.
+        cluster: The AICluster it serves, by its own word or its parent's; empty for every one.
+    """
+
+    jobs: JobCounts = JobCounts()
+    usage: tuple[Usage, ...] = ()
+    share: float = 0.0
+    fault: Fault | None = None
+    cluster: str = ""
+
+
 def count(jobs: Iterable[Job]) -> JobCounts:
     """Count jobs by what their status says has happened; finished, suspended and ending ones are in neither."""
     running = waiting = 0
@@ -30,36 +59,145 @@ def count(jobs: Iterable[Job]) -> JobCounts:
             continue
         if job.progress.placement is not None:
             running += 1
-            allocated[job.progress.placement.model] += job.gang.workers * job.gang.devices
+            allocated[job.progress.placement.model] += _held(job)
         elif not job.suspend and not job.deleting:
             waiting += 1
     return JobCounts(running, waiting, tuple(sorted((+allocated).items())))
 
 
-def build(queue: Queue, jobs: JobCounts, *, cluster_exists: bool, now: float) -> dict[str, Any]:
+def standing(
+    name: str, queues: Mapping[str, Queue], clusters: Mapping[str, Cluster], jobs: Iterable[Job]
+) -> Standing:
+    """Find out how a queue stands.
+
+    A queue that serves several AIClusters has its quotas in each of them: the sums are told, and the largest share.
+
+    Args:
+        name: The queue; it exists.
+        queues: All JobQueues by name.
+        clusters: All AIClusters by name, whose stored status says what they have.
+        jobs: All jobs.
+    """
+    cluster = serves(queues[name], queues)
+    trees = {one: tree_of(serving(queues, one)) for one in ([cluster] if cluster else [*clusters] or [""])}
+    below = frozenset[str]().union(*(tree.below(name) for tree in trees.values()))
+    members = [job for job in jobs if job.queue in below]
+    books = [_books(tree, one, clusters, members) for one, tree in trees.items()]
+    return Standing(
+        jobs=count(members),
+        usage=_added(row for book in books for row in book.usage(name)),
+        share=max(book.share(name) for book in books),
+        fault=next((tree.faults[name] for tree in trees.values() if name in tree.faults), None),
+        cluster=cluster,
+    )
+
+
+def build(queue: Queue, found: Standing, *, cluster_exists: bool, now: float) -> dict[str, Any]:
     """Return the whole status to store.
 
     Args:
         queue: The JobQueue, with its stored status.
-        jobs: Jobs that name it.
-        cluster_exists: Whether there is an AICluster of the name it gives; True when it gives none.
+        found: How it stands.
+        cluster_exists: Whether there is an AICluster of the name it serves; True when it serves every one.
         now: Seconds since the epoch.
     """
-    condition = (
-        Condition.true(Type.READY, Reason.READY, "Jobs of this queue are considered for placement.")
-        if cluster_exists
-        else Condition.false(
-            Type.READY,
-            Reason.CLUSTER_NOT_FOUND,
-            f"spec.cluster is {queue.cluster!r}, and there is no such AICluster. Create it, or name another.",
-        )
-    )
+    condition = _ready(queue, found, cluster_exists=cluster_exists)
     return {
         "observedGeneration": queue.generation,
         "conditions": merge(
             queue.observed.get("conditions", ()), [condition], generation=queue.generation, now=now
         ),
-        "usage": [{"model": model, "allocated": devices} for model, devices in jobs.allocated],
-        "running": jobs.running,
-        "waiting": jobs.waiting,
+        "usage": [_row(one) for one in found.usage],
+        "fairShare": round(found.share, SHARE_DIGITS),
+        "running": found.jobs.running,
+        "waiting": found.jobs.waiting,
     }
+
+
+def _ready(queue: Queue, found: Standing, *, cluster_exists: bool) -> Condition:
+    if not cluster_exists:
+        whose = "" if queue.cluster else f" of the JobQueue above, {queue.parent},"
+        return Condition.false(
+            Type.READY,
+            Reason.CLUSTER_NOT_FOUND,
+            f"spec.cluster{whose} is {found.cluster!r}, and there is no such AICluster. Create it, or name another.",
+        )
+    if found.fault is not None:
+        return _misplaced(queue, found.fault)
+    return Condition.true(Type.READY, Reason.READY, "Jobs of this queue are considered for placement.")
+
+
+def _misplaced(queue: Queue, fault: Fault) -> Condition:
+    """Tell of a wrong parent, here or above: jobs run all the same, and limits hold."""
+    where = "" if fault.at == queue.name else f" of JobQueue {fault.at} above"
+    meanwhile = "Until then its jobs run without a guarantee."
+    if fault.flaw is Flaw.PARENT_CYCLE:
+        around = " under ".join([*fault.path[:SHOWN], *(["…"] if len(fault.path) > SHOWN else [])])
+        text = f"spec.parent{where} leads back to itself: {around}. Take spec.parent from one of them. {meanwhile}"
+        return Condition.false(Type.READY, Reason.PARENT_CYCLE, text)
+    text = (
+        f"spec.parent{where} is {fault.path[-1]!r}, and there is no such JobQueue for its AICluster. "
+        f"Create it, or name another. {meanwhile}"
+    )
+    return Condition.false(Type.READY, Reason.PARENT_NOT_FOUND, text)
+
+
+def _books(tree: QueueTree, cluster: str, clusters: Mapping[str, Cluster], jobs: Iterable[Job]) -> Accounts:
+    """Book what jobs of one AICluster hold."""
+    held: list[tuple[str, str, int]] = []
+    capacity = _capacity(clusters.get(cluster))
+    for job in jobs:
+        place = job.progress.placement
+        if place is None or job.progress.finished_at is not None:
+            continue
+        owner = cluster_of(job, clusters)
+        if not isinstance(owner, Wait) and owner.name == cluster:
+            held.append((job.queue, place.model, _held(job)))
+    total: Counter[str] = Counter()
+    for _, model, devices in held:
+        total[model] += devices
+    # The AICluster may not have told yet what it has: a share is never more than all there is.
+    books = Accounts(tree.specs.values(), (), capacity | total)
+    for queue, model, devices in held:
+        books.take(queue, model, devices)
+    return books
+
+
+def _capacity(cluster: Cluster | None) -> Counter[str]:
+    """Read from the stored status of an AICluster how many healthy accelerators of each model it has."""
+    found: Counter[str] = Counter()
+    for row in (cluster.observed.get("pools") or ()) if cluster is not None else ():
+        found[str(row.get("model", ""))] += int(row.get("healthy", 0))
+    return found
+
+
+def _held(job: Job) -> int:
+    """Count the accelerators of a job that has a placement."""
+    place = job.progress.placement
+    placed = sum(share.count for share in place.nodes) if place is not None else 0
+    return (placed or job.gang.workers) * job.gang.devices
+
+
+def _added(rows: Iterable[Usage]) -> tuple[Usage, ...]:
+    """Add up rows of one model, by name."""
+    found: dict[str, Usage] = {}
+    for row in rows:
+        known = found.get(row.model)
+        found[row.model] = row if known is None else _sum(known, row)
+    return tuple(found[model] for model in sorted(found))
+
+
+def _sum(one: Usage, other: Usage) -> Usage:
+    limit = None if one.limit is None or other.limit is None else one.limit + other.limit
+    return Usage(
+        one.model,
+        one.held + other.held,
+        one.guaranteed + other.guaranteed,
+        one.borrowed + other.borrowed,
+        limit,
+    )
+
+
+def _row(one: Usage) -> dict[str, Any]:
+    row = {"model": one.model, "allocated": one.held, "guaranteed": one.guaranteed, "borrowed": one.borrowed}
+    return row if one.limit is None else {**row, "limit": one.limit}

@@ -14,7 +14,7 @@ from crosstree.api.v1alpha1.aicluster import AICluster, DeclaredAccelerator, Sch
 from crosstree.api.v1alpha1.checkpoint import Checkpoint as CheckpointSpec
 from crosstree.api.v1alpha1.common import LabelSelector, Meta
 from crosstree.api.v1alpha1.health import PoolHealth
-from crosstree.api.v1alpha1.jobqueue import JobQueue
+from crosstree.api.v1alpha1.jobqueue import JobQueue, QueuePriority
 from crosstree.api.v1alpha1.parse import parse
 from crosstree.api.v1alpha1.sizes import largest, legal_sizes
 from crosstree.api.v1alpha1.trainingjob import TrainingJob, TrainingJobSpec
@@ -201,7 +201,7 @@ def queue(raw: Json) -> Queue:
         ),
         rates=tuple(sorted((one.model, one.rate) for one in spec.exchange_rates)),
         namespaces=_selector(spec.namespace_selector),
-        priority=spec.priority.default or 0,
+        priority=_ordinary(spec.priority),
         max_priority=spec.priority.max,
     )
 
@@ -224,6 +224,13 @@ def _manners(wire: Scheduling) -> Manners:
         preemption=Preemption(wire.preemption.mode),
         min_runtime=duration.parse(wire.preemption.min_runtime),
     )
+
+
+def _ordinary(wire: QueuePriority) -> int:
+    """Return the priority of jobs without a class: 0, unless the queue says otherwise or takes none so high."""
+    if wire.default is not None:
+        return wire.default
+    return 0 if wire.max is None else min(0, wire.max)
 
 
 def _owned(meta: Meta) -> bool:

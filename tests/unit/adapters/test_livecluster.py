@@ -15,7 +15,7 @@ from crosstree.adapters.resources import Kind
 from crosstree.base.clock import VirtualClock
 from crosstree.base.errors import SpecError
 from crosstree.catalog.load import load, load_fabrics
-from crosstree.core.cluster import Cluster, PoolObject, Queue
+from crosstree.core.cluster import Cluster, PoolObject, Queue, Selector
 from crosstree.core.cycle import run_cycle
 from crosstree.core.job import Job, Placement, Progress, Restart
 from crosstree.core.plan import Decision, NodeShare, Place, Plan, Wait, WaitReason
@@ -291,6 +291,34 @@ def test_priority_comes_from_the_class(world: World) -> None:
     assert world.waiting() == []
     world.live.set_priorities({"high": 7})
     assert world.east.gangs[0].priority == 7
+
+
+def test_a_namespace_that_gets_the_right_label_lets_its_jobs_into_the_queue(world: World) -> None:
+    world.put(Kind.QUEUE, Queue("team", "uid-t", 1, "1", 0.0, namespaces=Selector((("team", "a"),))))
+    job = replace(a_job(), queue="team")
+    world.put(Kind.JOB, job)
+    assert world.waiting() == []
+    verdict = world.live.decision_for(job.key, job.uid)
+    assert isinstance(verdict, Wait)
+    assert verdict.reason is WaitReason.QUEUE_NOT_ALLOWED
+    world.live.set_namespaces({"default": {"team": "a"}, "other": {}})
+    assert world.waiting() == ["default/j"]
+
+
+def test_a_job_is_news_to_its_queue_and_to_those_above_it(world: World) -> None:
+    world.put(Kind.QUEUE, Queue("all", "uid-a", 1, "1", 0.0))
+    world.put(Kind.QUEUE, Queue("team", "uid-t", 1, "1", 0.0, parent="all"))
+    world.heard.marks.clear()
+    world.put(Kind.JOB, replace(a_job(), queue="team"))
+    assert {key for kind, key in world.heard.marks if kind == Kind.QUEUE} == {"team", "all"}
+
+
+def test_another_quota_is_news_to_every_queue(world: World) -> None:
+    world.put(Kind.QUEUE, Queue("team", "uid-t", 1, "1", 0.0))
+    world.heard.marks.clear()
+    world.put(Kind.QUEUE, Queue("team", "uid-t", 2, "2", 0.0, weight=2.0))
+    assert {key for kind, key in world.heard.marks if kind == Kind.QUEUE} == {"team", "default"}
+    assert [one.weight for one in world.east.queues] == [1.0, 2.0]
 
 
 def test_mask_of_a_gang_follows_the_labels_of_nodes(world: World) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
-from crosstree.core.cluster import Queue
+from crosstree.core.cluster import Cluster, Queue
 from crosstree.core.job import Job, Placement, Progress
+from crosstree.core.plan import NodeShare
+from crosstree.core.queues import Quota
+from crosstree.core.quota import Usage
 from crosstree.core.workload import Gang
-from crosstree.status.queue import JobCounts, build, count
+from crosstree.status.queue import JobCounts, Standing, build, count, standing
 
 QUEUE = Queue("default", "u", 1, "3", 0.0)
 PLACED = Placement("p", "h100", "nvidia.com/gpu", ())
@@ -50,15 +54,113 @@ def test_a_job_without_placement_waits():
     assert count([a_job()]) == JobCounts(0, 1)
 
 
+def test_an_elastic_job_holds_what_it_runs_at():
+    placed = replace(PLACED, nodes=(NodeShare("n0", 0, 2),))
+    assert count([a_job(placement=placed)]).allocated == (("h100", 16),)
+
+
 def test_usage_is_told_per_model():
-    status = build(QUEUE, JobCounts(1, 2, (("h100", 32),)), cluster_exists=True, now=0.0)
-    assert status["usage"] == [{"model": "h100", "allocated": 32}]
-    assert (status["running"], status["waiting"]) == (1, 2)
+    usage = (Usage("h100", 32, 16, 16, 64), Usage("mi300", 8))
+    status = build(QUEUE, Standing(JobCounts(1, 2), usage, 0.12345), cluster_exists=True, now=0.0)
+    assert status["usage"] == [
+        {"model": "h100", "allocated": 32, "guaranteed": 16, "borrowed": 16, "limit": 64},
+        {"model": "mi300", "allocated": 8, "guaranteed": 0, "borrowed": 0},
+    ]
+    assert (status["running"], status["waiting"], status["fairShare"]) == (1, 2, 0.123)
 
 
 def test_a_queue_of_no_cluster_is_not_ready():
-    (condition,) = build(replace(QUEUE, cluster="west"), JobCounts(), cluster_exists=False, now=0.0)[
-        "conditions"
-    ]
+    queue = replace(QUEUE, cluster="west")
+    (condition,) = build(queue, Standing(cluster="west"), cluster_exists=False, now=0.0)["conditions"]
     assert (condition["status"], condition["reason"]) == ("False", "ClusterNotFound")
     assert "'west'" in condition["message"]
+
+
+# in the tree --------------------------------------------------------------------------------------------------
+
+EAST = Cluster(
+    "east",
+    "u1",
+    1,
+    "1",
+    0.0,
+    observed={"pools": [{"model": "h100", "healthy": 100}, {"model": "h100", "healthy": 28}]},
+)
+WEST = Cluster("west", "u2", 1, "1", 0.0)
+
+
+def a_queue(name: str, parent: str = "", **changes) -> Queue:
+    return Queue(name, f"uid-{name}", 1, "1", 0.0, parent=parent, **changes)
+
+
+def the_standing(name: str, *queues: Queue, jobs=(), clusters=(EAST,)) -> Standing:
+    return standing(name, {one.name: one for one in queues}, {one.name: one for one in clusters}, jobs)
+
+
+def ready(queue: Queue, found: Standing) -> tuple[str, str]:
+    (condition,) = build(queue, found, cluster_exists=True, now=0.0)["conditions"]
+    return condition["reason"], condition["message"]
+
+
+def test_a_queue_answers_for_all_below_it():
+    research = a_queue("research", quotas=(Quota("h100", 16, 96),))
+    jobs = [
+        replace(a_job(placement=PLACED), queue="team"),
+        replace(a_job(), queue="team"),
+        a_job(placement=PLACED),
+    ]
+    found = the_standing("research", research, a_queue("team", "research", weight=2.0), QUEUE, jobs=jobs)
+    assert (found.usage, found.jobs.running, found.jobs.waiting) == ((Usage("h100", 32, 16, 16, 96),), 1, 1)
+    assert found.share == 16 / 128
+
+
+def test_the_share_goes_by_weight_and_by_what_the_cluster_has():
+    job = replace(a_job(placement=PLACED), queue="team")
+    assert the_standing("team", a_queue("team", weight=2.0), jobs=[job]).share == 32 / 128 / 2
+
+
+def test_a_share_is_never_more_than_all_even_before_the_cluster_has_told_what_it_has():
+    job = replace(a_job(placement=PLACED), queue="team")
+    bare = replace(EAST, observed={})
+    assert the_standing("team", a_queue("team"), jobs=[job], clusters=[bare]).share == 1.0
+
+
+def test_a_queue_of_every_cluster_has_its_quotas_in_each():
+    jobs = [replace(a_job(placement=PLACED), cluster=name) for name in ("east", "west", "west")]
+    queue = replace(QUEUE, quotas=(Quota("h100", 40, 64),))
+    found = the_standing("default", queue, jobs=jobs, clusters=(EAST, WEST))
+    assert found.usage == (Usage("h100", 96, 80, 24, 128),)
+
+
+def test_a_queue_of_a_parent_that_is_not_there_says_so_and_what_holds_meanwhile():
+    team = a_queue("team", "reserch")
+    assert ready(team, the_standing("team", team)) == (
+        "ParentNotFound",
+        "spec.parent is 'reserch', and there is no such JobQueue for its AICluster. Create it, or name another. "
+        "Until then its jobs run without a guarantee.",
+    )
+
+
+def test_a_parent_of_another_cluster_is_none():
+    team = a_queue("team", "far", cluster="east")
+    assert ready(team, the_standing("team", team, a_queue("far", cluster="west")))[0] == "ParentNotFound"
+
+
+def test_a_cycle_is_told_by_all_its_members_and_by_those_below():
+    ring = (a_queue("a", "b"), a_queue("b", "c"), a_queue("c", "a"), a_queue("below", "a"))
+    assert ready(ring[1], the_standing("b", *ring)) == (
+        "ParentCycle",
+        "spec.parent leads back to itself: b under c under a under b. Take spec.parent from one of them. "
+        "Until then its jobs run without a guarantee.",
+    )
+    assert ready(ring[3], the_standing("below", *ring))[1].startswith(
+        "spec.parent of JobQueue a above leads back to itself: a under b under c under a."
+    )
+
+
+def test_the_status_stays_while_nothing_changes():
+    job = replace(a_job(placement=PLACED), queue="team")
+    team = a_queue("team", weight=3.0)
+    stored = build(team, the_standing("team", team, jobs=[job]), cluster_exists=True, now=0.0)
+    again = replace(team, observed=json.loads(json.dumps(stored)))
+    assert build(again, the_standing("team", again, jobs=[job]), cluster_exists=True, now=99.0) == stored

@@ -82,7 +82,7 @@ class QueuePriority(Wire):
     """Priorities of the jobs of this queue."""
 
     default: Priority | None = None
-    """Of jobs that name no PriorityClass; left out, 0."""
+    """Of jobs that name no PriorityClass; left out, 0, or `max` if that is less."""
     max: Priority | None = None
     """The highest that a job may have here; one with a higher PriorityClass is not taken. Left out, any."""
 
