@@ -14,7 +14,17 @@ from typing import Annotated
 import typer
 
 from crosstree.base.errors import CrosstreeError, SettingsError
-from crosstree.cli import bench_cluster, bench_placement, crds, explain, run, status, topology, validate
+from crosstree.cli import (
+    bench_cluster,
+    bench_placement,
+    crds,
+    explain,
+    queues,
+    run,
+    status,
+    topology,
+    validate,
+)
 
 app = typer.Typer(
     name="crosstree",
@@ -28,6 +38,7 @@ bench = typer.Typer(help="Measure decisions in this process, or jobs on a cluste
 app.command("run")(run.run)
 app.command("status")(status.status)
 app.command("explain")(explain.explain)
+app.command("queues")(queues.queues)
 app.command("topology")(topology.topology)
 app.command("validate")(validate.validate)
 app.command("crds")(crds.crds)

@@ -1,0 +1,81 @@
+"""What `crosstree queues` says, from the status of the queues alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from crosstree.cli.output import console
+from crosstree.cli.queues import draw, in_tree, queue_facts
+
+
+def a_queue(
+    name: str, parent: str = "", usage: list[dict[str, Any]] | None = None, **status: Any
+) -> dict[str, Any]:
+    spec = {"parent": parent, "weight": 2} if parent else {}
+    return {"metadata": {"name": name}, "spec": spec, "status": {"usage": usage or [], **status}}
+
+
+def rows(*queues: dict[str, Any]) -> list[dict[str, Any]]:
+    return in_tree([queue_facts(one) for one in queues])
+
+
+def test_queues_stand_below_their_parents() -> None:
+    found = rows(
+        a_queue("b"),
+        a_queue("team-b", "all"),
+        a_queue("all"),
+        a_queue("team-a", "all"),
+        a_queue("x", "team-a"),
+    )
+    assert [(row["name"], row["depth"]) for row in found] == [
+        ("all", 0), ("team-a", 1), ("x", 2), ("team-b", 1), ("b", 0),
+    ]  # fmt: skip
+
+
+def test_a_cycle_is_drawn_flat() -> None:
+    assert [(row["name"], row["depth"]) for row in rows(a_queue("a", "b"), a_queue("b", "a"))] == [
+        ("a", 0),
+        ("b", 0),
+    ]
+
+
+def test_a_line_per_model_and_the_queue_named_once(capsys: pytest.CaptureFixture[str]) -> None:
+    usage = [
+        {"model": "*", "allocated": 40, "guaranteed": 32, "borrowed": 8},
+        {"model": "nvidia-h100-sxm", "allocated": 40, "guaranteed": 0, "borrowed": 8, "limit": 64},
+    ]
+    draw(
+        console(), rows(a_queue("all"), a_queue("team", "all", usage, fairShare=0.0625, running=3, waiting=1))
+    )
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        [
+            "QUEUE",
+            "MODEL",
+            "GUARANTEED",
+            "HELD",
+            "BORROWED",
+            "LIMIT",
+            "WEIGHT",
+            "SHARE",
+            "RUNNING",
+            "WAITING",
+        ],
+        ["all", "1", "0.000", "0", "0"],
+        ["└", "team", "*", "32", "40", "8", "2", "0.062", "3", "1"],
+        ["nvidia-h100-sxm", "40", "8", "64"],
+    ]
+
+
+def test_what_is_wrong_with_a_queue_is_said_below(capsys: pytest.CaptureFixture[str]) -> None:
+    broken = {
+        "type": "Ready",
+        "status": "False",
+        "message": "spec.parent is 'gone', and there is no such JobQueue.",
+    }
+    draw(console(), rows(a_queue("a", "gone", conditions=[broken])))
+    assert (
+        capsys.readouterr().out.splitlines()[-1] == "a: spec.parent is 'gone', and there is no such JobQueue."
+    )
