@@ -15,6 +15,7 @@ from crosstree.core.capacity import Trial
 from crosstree.core.cycle import run_cycle
 from crosstree.core.desk import open_desk
 from crosstree.core.line import in_order
+from crosstree.core.manners import Backfill, Manners
 from crosstree.core.plan import Place, Plan, Rung
 from crosstree.core.policy import Policy
 from crosstree.core.snapshot import NodeState, Snapshot, SpareRule
@@ -212,6 +213,7 @@ def test_single_gang_uses_the_lower_bound_of_domains(spec, workers, devices, pre
 @EXAMPLES
 @given(snapshots())
 def test_gang_that_waits_really_does_not_fit(snapshot):
+    snapshot = replace(snapshot, manners=Manners(backfill=Backfill.NONE))
     plan = run_cycle(snapshot, Policy(), 0.0)
     desk = open_desk(snapshot, Policy(), 0.0)
     trial = desk.trial

@@ -8,6 +8,7 @@ commit).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,16 @@ Shape = tuple[str, fit.Request]
 """Pool name and request: gangs of one shape share their slots."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Taken:
+    """A place on the trial: who took how many workers' room on which nodes."""
+
+    gang: Gang
+    pool: Pool
+    rows: Int32
+    counts: Int64
+
+
 @dataclass(slots=True)
 class _Remembered:
     slots: Int64
@@ -29,12 +40,19 @@ class _Remembered:
 
 
 class Trial:
-    """Free capacity as it would be after the steps taken so far."""
+    """Free capacity as it would be after the steps taken so far.
+
+    Attributes:
+        taken: The steps, first to last.
+        reserved: Cuts slots, int64 (n,), to what reservations leave a gang, once there are any: `Horizon.cut`.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.free = snapshot.free.copy()
         self.grain = snapshot.grain.copy()
+        self.taken: list[Taken] = []
+        self.reserved: Callable[[Gang, Pool, Int64], Int64] | None = None
         self._undo: list[tuple[Int32, Int64, Int64]] = []
         self._touched: list[Int32] = []
         self._slots: dict[Shape, _Remembered] = {}
@@ -55,24 +73,39 @@ class Trial:
             self._slots[shape] = _Remembered(fresh, len(self._touched))
             return fresh
         if known.seen < len(self._touched):
-            here = self._positions(pool)[np.unique(np.concatenate(self._touched[known.seen :]))]
+            here = self.positions(pool)[np.unique(np.concatenate(self._touched[known.seen :]))]
             here = here[here >= 0]
             known.slots[here] = self._compute(request, pool, pool.nodes[here])
             known.seen = len(self._touched)
         return known.slots
 
     def open_slots(self, gang: Gang, pool: Pool) -> Int64:
-        """Count the workers that each node holds now and may take: `slots`, zero where anything else forbids it.
+        """Count the workers that each node holds now and may take for as long as the gang will run.
+
+        That is `usable_slots`, less what is reserved for gangs whose turn came before.
+
+        Returns:
+            int64 (n,), in pool order; a new array.
+        """
+        usable = self.usable_slots(gang, pool)
+        return usable if self.reserved is None else self.reserved(gang, pool, usable)
+
+    def usable_slots(self, gang: Gang, pool: Pool) -> Int64:
+        """Count the workers that each node holds now: `slots`, zero where anything forbids the node.
 
         State, constraint, and being a spare, which only a gang that recovers may use.
 
         Returns:
             int64 (n,), in pool order; a new array.
         """
+        return np.where(self.allowed(gang, pool), self.slots(gang, pool), 0)
+
+    def allowed(self, gang: Gang, pool: Pool) -> Bool:
+        """Say which nodes of the pool a gang may use, whatever is free there: Bool (n,), in pool order."""
         allowed = fit.usable(pool, self.snapshot) & fit.admitted(gang, pool, self.snapshot)
         if not gang.recovering:
             allowed &= ~self.spares(pool)
-        return np.where(allowed, self.slots(gang, pool), 0)
+        return allowed
 
     def spares(self, pool: Pool) -> Bool:
         """Say which nodes of the pool are kept for gangs that recover: Bool (n,), as when the ledger was opened."""
@@ -89,6 +122,7 @@ class Trial:
             rows: Nodes by snapshot row, int32 (m,), each at most once.
             counts: Workers per node, int64 (m,).
         """
+        self.taken.append(Taken(gang, pool, rows, counts))
         self._undo.append((rows, self.free[rows], self.grain[rows].astype(np.int64)))
         self._touched.append(rows)
         request = fit.request_of(gang, pool, self.snapshot.resources)
@@ -105,6 +139,7 @@ class Trial:
     def rollback(self, mark: int) -> None:
         """Undo every step taken since `mark`, newest first."""
         while len(self._undo) > mark:
+            self.taken.pop()
             rows, free, grain = self._undo.pop()
             self.free[rows] = free
             self.grain[rows] = grain
@@ -113,7 +148,7 @@ class Trial:
     def _compute(self, request: fit.Request, pool: Pool, rows: Int32) -> Int64:
         return fit.slots(request, pool, rows, self.snapshot.allocatable, self.free, self.grain)
 
-    def _positions(self, pool: Pool) -> Int32:
+    def positions(self, pool: Pool) -> Int32:
         """Map snapshot rows to positions in the pool; -1 for rows outside it."""
         if pool.name not in self._position:
             position = np.full(len(self.snapshot.names), -1, np.int32)

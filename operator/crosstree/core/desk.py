@@ -6,6 +6,7 @@ Only `Desk` books: a place taken counts on all three or on none.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -13,13 +14,17 @@ from crosstree.core.candidates import wanted
 from crosstree.core.capacity import Trial
 from crosstree.core.horizon import Horizon, Reservation
 from crosstree.core.manners import Backfill
-from crosstree.core.plan import Place
+from crosstree.core.patience import put_off_too_often
+from crosstree.core.plan import Forecast, Place
 from crosstree.core.policy import Policy
 from crosstree.core.quota import Accounts, Excess
+from crosstree.core.reserve import Search
 from crosstree.core.snapshot import NodeState, Snapshot
+from crosstree.core.tried import Tried
 from crosstree.core.workload import Gang
 
-_EVERY_QUEUE = ""
+UNKEPT = 0.5
+"""What confidence is worth in a place that is kept for nobody: others may take it first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,11 @@ class Desk:
     trial: Trial
     accounts: Accounts
     horizon: Horizon
-    _failed: set[tuple[Gang, str]] = field(default_factory=set)
+    search: Search
+    _tried: Tried = field(default_factory=Tried)
     _due: list[float] = field(default_factory=list)
+    _told: list[int] = field(default_factory=lambda: [0])
+    """How many gangs have been told when they start."""
 
     def book(self, gang: Gang, place: Place) -> Place:
         """Take a place that is on the trial already into the accounts as well."""
@@ -66,21 +74,37 @@ class Desk:
         return self.accounts.excess(gang.queue, model, _least(gang)) is None
 
     def reserve(self, gang: Gang) -> Reservation | None:
-        """Reserve the earliest place for a gang that can't start now, if it is its turn to have a reservation."""
-        most = {Backfill.NONE: 0, Backfill.EASY: 1, Backfill.CONSERVATIVE: self.policy.reservations}
-        made = len(self.horizon.reservations)
-        return self.horizon.reserve(gang) if made < most[self.snapshot.manners.backfill] else None
+        """Reserve the earliest place for a gang that can't start now, if it is its turn to have a reservation.
+
+        Where its turn does not come, the first few are told all the same when there will be room for them; nothing
+        keeps it for them.
+        """
+        kept = {Backfill.NONE: 0, Backfill.EASY: 1, Backfill.CONSERVATIVE: self.policy.reservations}
+        holds = len(self.horizon.reservations) < kept[self.snapshot.manners.backfill]
+        if not holds and self._told[0] >= self.policy.reservations:
+            return None
+        self._told[0] += 1
+        put_off = holds and not self.horizon.reservations and put_off_too_often(gang.told, self.now)
+        found = self.search.earliest(gang, partial(self.affords, gang), put_off=put_off)
+        if found is None:
+            return None
+        self.note_due(found.forecast.start)
+        if holds:
+            self.horizon.hold(found)
+            return found
+        unkept = Forecast(found.forecast.start, found.forecast.confidence * UNKEPT)
+        return replace(found, forecast=unkept)
 
     def failed(self, gang: Gang) -> bool:
-        """Say whether a gang of this shape has failed in this cycle: it fails again, for capacity only shrinks."""
-        shape = _shape(gang)
-        return (shape, _EVERY_QUEUE) in self._failed or (shape, gang.queue) in self._failed
+        """Say whether a gang like this one has failed in this cycle: then it fails again."""
+        return self._tried.failed(gang)
 
     def note_failure(self, gang: Gang) -> None:
-        """Remember that gangs of this shape fail: those of its queue alone if a quota kept it from some models."""
+        """Remember that gangs like this one fail."""
         models = {pool.profile.id for pool in self.snapshot.pools if wanted(gang, pool)}
-        free = all(self.affords(gang, model) for model in models)
-        self._failed.add((_shape(gang), _EVERY_QUEUE if free else gang.queue))
+        limited = not all(self.affords(gang, model) for model in models)
+        reserved = bool(self.horizon.reservations) and not self.search.hopeless(gang)
+        self._tried.note(gang, limited=limited, reserved=reserved)
 
     def due(self) -> float | None:
         """Return when time alone may change an answer, seconds since the epoch; None if it can't."""
@@ -104,7 +128,8 @@ def open_desk(snapshot: Snapshot, policy: Policy, now: float) -> Desk:
     """Open the ledgers over a snapshot, which stays as it is."""
     trial = Trial(snapshot)
     accounts = Accounts(snapshot.queues, snapshot.running, capacity_of(snapshot))
-    return Desk(snapshot, policy, now, trial, accounts, Horizon(trial, now))
+    horizon = Horizon(trial, now)
+    return Desk(snapshot, policy, now, trial, accounts, horizon, Search(horizon))
 
 
 def capacity_of(snapshot: Snapshot) -> dict[str, int]:
@@ -120,8 +145,3 @@ def capacity_of(snapshot: Snapshot) -> dict[str, int]:
 def _least(gang: Gang) -> int:
     """Count the accelerators of the smallest size it starts with."""
     return (gang.sizes[-1] if gang.sizes else gang.workers) * gang.devices
-
-
-def _shape(gang: Gang) -> Gang:
-    """Strip a gang of what does not matter to where it fits."""
-    return replace(gang, key="", uid="", queue=_EVERY_QUEUE, priority=0, created=0.0)

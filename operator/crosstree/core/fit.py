@@ -5,6 +5,7 @@ The only place that combines free amounts, intra-node rules, node state and elig
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,19 +60,32 @@ def slots(request: Request, pool: Pool, rows: Int32, allocatable: Int64, free: I
 
     O(m·R') for the R' resources asked for.
     """
+    total = allocatable[rows, request.device_column]
+    return slots_of(request, pool, total, lambda column: free[rows, column], grain[rows])
+
+
+def slots_of(request: Request, pool: Pool, total: Int64, free: Callable[[int], Int64], grain: Int8) -> Int64:
+    """Count identical workers that each of m nodes holds, as `slots` does.
+
+    Args:
+        request: What one worker takes.
+        pool: Gives the intra-node rule.
+        total: Accelerators of each node, int64 (m,).
+        free: Gives what each node has free of a column, int64 (m,).
+        grain: Int8 (m,).
+    """
     if request.missing:
-        return np.zeros(len(rows), np.int64)
+        return np.zeros(len(total), np.int64)
     result: Int64 | None = None
     if request.devices:
-        column = request.device_column
         result = intranode.slots(
-            pool.profile.intra, allocatable[rows, column], free[rows, column], grain[rows], request.devices
+            pool.profile.intra, total, free(request.device_column), grain, request.devices
         )
     for column, amount in zip(request.columns, request.amounts, strict=True):
-        fits = np.maximum(free[rows, column], 0) // amount
+        fits = np.maximum(free(column), 0) // amount
         result = fits if result is None else np.minimum(result, fits)
     if result is None:
-        return np.zeros(len(rows), np.int64)
+        return np.zeros(len(total), np.int64)
     return result
 
 

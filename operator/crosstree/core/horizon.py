@@ -1,17 +1,26 @@
 """The future of the nodes: who leaves when, and which places are reserved from when on.
 
 A reservation is a concrete place at a concrete time for a gang that can't start now. Gangs behind it in the line may
-use its nodes until then, and never longer: that is backfill.
+use its nodes until then, and never longer: that is backfill. Reservations are made anew in every cycle, in the order
+of the line, so that they follow what has become of the durations they rest on.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
-from crosstree.core.arrays import Int32, Int64
-from crosstree.core.capacity import Trial
+import numpy as np
+
+from crosstree.core import fit
+from crosstree.core.arrays import Int8, Int32, Int64
+from crosstree.core.capacity import Taken, Trial
+from crosstree.core.expect import or_assumed, trusted
+from crosstree.core.held import Held
 from crosstree.core.plan import Forecast
+from crosstree.core.shapes import EMPTY_GRAIN, grain_of
 from crosstree.core.snapshot import Pool
+from crosstree.core.timeline import Timeline
 from crosstree.core.workload import Gang
 
 
@@ -25,8 +34,10 @@ class Reservation:
         rows: Nodes by row of the snapshot, int32 (m,).
         counts: Workers on each, int64 (m,).
         forecast: When.
-        ends: When it is expected to be over, `math.inf` if unknown.
+        since: From when on nobody else may use the nodes: when it begins, or now if it has been put off too often.
+        ends: When it is expected to be over.
         blockers: Keys of the running gangs that have to end first, the last to end first.
+        behind: Keys of the waiting gangs that have to come and go first, in the order of the line.
     """
 
     gang: Gang
@@ -34,8 +45,10 @@ class Reservation:
     rows: Int32
     counts: Int64
     forecast: Forecast
+    since: float
     ends: float
     blockers: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
 
 
 class Horizon:
@@ -44,20 +57,107 @@ class Horizon:
     Args:
         trial: The ledger of the cycle; its free amounts are those of now.
         now: Seconds since the epoch.
+
+    Attributes:
+        reservations: In the order in which they were made.
+        timeline: Free amounts by time, without reservations.
+        held: The same reservations by node.
     """
 
     def __init__(self, trial: Trial, now: float) -> None:
-        self._trial = trial
-        self._now = now
+        self.trial = trial
+        self.now = now
         self.reservations: list[Reservation] = []
+        self.timeline = Timeline(trial, now)
+        self.held = Held(trial.snapshot.allocatable)
+        self._counted: list[Taken] = []
+        self._pools = {pool.name: pool for pool in trial.snapshot.pools}
 
     def open_slots(self, gang: Gang, pool: Pool, slots: Int64) -> Int64:
         """Cut the slots open now to what the gang may use for as long as it is expected to run: int64 (n,), pool order.
 
         O(nodes reserved); returns `slots` itself where no reservation is in its way.
         """
-        return slots
+        if not self.reservations:
+            return slots
+        self._count_bookings()
+        until = self.now + trusted(gang.expected)
+        return self._cut(gang, pool, slots, np.flatnonzero(self.held.since < until))
 
-    def reserve(self, gang: Gang) -> Reservation | None:
-        """Find the earliest place for a gang that can't start now, and reserve it; None if no end is in sight."""
-        return None
+    def slots_at(self, gang: Gang, pool: Pool, at: float) -> Int64:
+        """Count the workers that each node holds from a later instant on for as long as the gang runs: int64 (n,)."""
+        self._count_bookings()
+        request = fit.request_of(gang, pool, self.trial.snapshot.resources)
+        columns = (request.device_column, *request.columns)
+        slots = self.timeline.slots(request, pool, at, self.held.taken_at(at, columns))
+        if not len(self.held):
+            return slots
+        return self._cut(
+            gang, pool, slots, np.flatnonzero(self.held.between(at, at + trusted(gang.expected)))
+        )
+
+    def in_the_way(self, gang: Gang, pool: Pool, before: int) -> tuple[Reservation, ...]:
+        """Return which of the first `before` reservations keep the gang from nodes that are free now."""
+        self._count_bookings()
+        held = self.held
+        until = self.now + trusted(gang.expected)
+        near = np.flatnonzero((held.since < until) & (held.who < before))
+        place = self.trial.positions(pool)[held.rows[near]]
+        near, place = near[place >= 0], place[place >= 0]
+        request = fit.request_of(gang, pool, self.trial.snapshot.resources)
+        cut = held.slots(request, pool, near) < self.trial.usable_slots(gang, pool)[place]
+        return tuple(self.reservations[int(one)] for one in np.unique(held.who[near[cut]]))
+
+    def hold(self, reservation: Reservation) -> None:
+        """Keep a place for somebody: what has its turn from now on stays out of its way."""
+        self._count_bookings()
+        pool = self._pools[reservation.pool]
+        rows = reservation.rows
+        takes = self.timeline.vector(reservation.gang, pool) * reservation.counts[:, None]
+        free = self.timeline.free_on(rows, reservation.since)
+        grain = self._grain(reservation.gang, pool, rows, free)
+        self.held.add(rows, takes, free, grain, (reservation.since, reservation.ends))
+        self.reservations.append(reservation)
+        self.trial.reserved = self.open_slots
+
+    def _grain(self, gang: Gang, pool: Pool, rows: Int32, free: Int64) -> Int8:
+        """Return the grain of nodes once the gang is there: a node that is empty then has no grain but the gang's."""
+        snapshot = self.trial.snapshot
+        empty = free[:, pool.column] >= snapshot.allocatable[rows, pool.column]
+        own = grain_of(gang.devices) if gang.devices else EMPTY_GRAIN
+        return np.minimum(np.where(empty, EMPTY_GRAIN, self.trial.grain[rows]), own).astype(np.int8)
+
+    def _cut(self, gang: Gang, pool: Pool, slots: Int64, which: Int64) -> Int64:
+        """Cut slots to what these entries leave, where they are in the pool."""
+        if not len(which):
+            return slots
+        place = self.trial.positions(pool)[self.held.rows[which]]
+        which, place = which[place >= 0], place[place >= 0]
+        if not len(which):
+            return slots
+        request = fit.request_of(gang, pool, self.trial.snapshot.resources)
+        result = slots.copy()
+        np.minimum.at(result, place, self.held.slots(request, pool, which))
+        return result
+
+    def _count_bookings(self) -> None:
+        """Take what was booked since the last look off what reservations leave; give back what is undone."""
+        taken, counted = self.trial.taken, self._counted
+        while counted and (len(counted) > len(taken) or taken[len(counted) - 1] is not counted[-1]):
+            self._book(counted.pop(), -1)
+        for one in taken[len(counted) :]:
+            self._book(one, 1)
+            counted.append(one)
+
+    def _book(self, one: Taken, sign: int) -> None:
+        if not len(self.held):
+            return
+        takes = self.timeline.vector(one.gang, one.pool) * (sign * one.counts)[:, None]
+        self.held.book(one.rows, takes, self.now + trusted(one.gang.expected))
+
+
+def over(gang: Gang, start: float) -> float:
+    """Return when a gang that starts then is expected to have ended."""
+    end = start + or_assumed(gang.expected).seconds
+    assert isfinite(end), f"{gang.key} is expected to run for ever"
+    return end

@@ -26,7 +26,7 @@ def seat(gang: Gang, candidate: Candidate, trial: Trial) -> Place | None:
     """Place the gang on a pool as well as it can be, and book it; None if the pool does not hold it."""
     pool = candidate.pool
     slots = trial.open_slots(gang, pool)
-    for offered in _steady_first(pool, slots, trial):
+    for offered in steady_first(pool, slots, trial):
         packed = pack(pool.fabric, offered, candidate.need)
         if isinstance(packed, Packed):
             rung = Rung.MOVED if gang.recovering else None
@@ -50,7 +50,7 @@ def seat_again(gang: Gang, before: Footprint, offered: Sequence[Candidate], tria
     fabric, need = candidate.pool.fabric, candidate.need
     was = counts_of(fabric, before)
     slots = trial.open_slots(gang, candidate.pool)
-    for open_now in _steady_first(candidate.pool, slots, trial):
+    for open_now in steady_first(candidate.pool, slots, trial):
         found = keep(fabric, open_now, need, was)
         if found is None:
             continue
@@ -62,7 +62,7 @@ def seat_again(gang: Gang, before: Footprint, offered: Sequence[Candidate], tria
     return None
 
 
-def _steady_first(pool: Pool, slots: Int64, trial: Trial) -> Iterator[Int64]:
+def steady_first(pool: Pool, slots: Int64, trial: Trial) -> Iterator[Int64]:
     """Offer the slots without those on suspect nodes first, then all: a node that failed twice may fail again."""
     suspect = trial.snapshot.suspect
     if suspect is not None and (slots[suspect[pool.nodes]] > 0).any():

@@ -100,6 +100,19 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a waiting gang was told first of when it will start.
+
+    Attributes:
+        at: When it was told, seconds since the epoch.
+        start: What: the start expected then.
+    """
+
+    at: float
+    start: float
+
+
+@dataclass(frozen=True, slots=True)
 class Gang:
     """Workers that start together or not at all. All workers of a gang are alike.
 
@@ -125,6 +138,7 @@ class Gang:
             is the largest of them otherwise.
         expected: How long it will run once started, for all the work that is left; None if nothing is known.
         promise: The place being cleared for it, as stored in its status.
+        told: What it was told first in this wait; None if nothing yet.
     """
 
     key: str
@@ -147,6 +161,7 @@ class Gang:
     sizes: tuple[int, ...] = ()
     expected: Expectation | None = None
     promise: Promise | None = None
+    told: Told | None = None
 
     def demands(self, resource: str) -> NodeConstraint:
         """Return what its pods demand of nodes in a pool of an accelerator resource.

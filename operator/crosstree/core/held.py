@@ -1,0 +1,104 @@
+"""What reservations made in this cycle take, and what they leave: arrays with one entry per reservation and node.
+
+Only nodes with a reservation are in it, so that a cycle with many reservations pays for those alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from crosstree.core import fit
+from crosstree.core.arrays import Bool, Float64, Int8, Int32, Int64
+from crosstree.core.snapshot import Pool
+
+
+class Held:
+    """Reserved nodes.
+
+    Args:
+        allocatable: Int64 (N, R), of the snapshot.
+    """
+
+    def __init__(self, allocatable: Int64) -> None:
+        nodes, columns = allocatable.shape
+        self._allocatable = allocatable
+        self._nodes = nodes
+        self.rows: Int32 = np.zeros(0, np.int32)
+        self.who: Int32 = np.zeros(0, np.int32)
+        """Number of the reservation, in the order in which they were made."""
+        self.since: Float64 = np.zeros(0)
+        self.ends: Float64 = np.zeros(0)
+        self._takes: Int64 = np.zeros((0, columns), np.int64)
+        self._leaves: Int64 = np.zeros((0, columns), np.int64)
+        self._grain: Int8 = np.zeros(0, np.int8)
+
+    def __len__(self) -> int:
+        """Number of entries."""
+        return len(self.rows)
+
+    def add(self, rows: Int32, takes: Int64, free: Int64, grain: Int8, span: tuple[float, float]) -> None:
+        """Reserve nodes.
+
+        Args:
+            rows: int32 (m,), each once.
+            takes: What it takes of each, int64 (m, R).
+            free: What is free there when it begins, without any reservation, int64 (m, R).
+            grain: Of the nodes then, at most that of its own pods, int8 (m,).
+            span: From when on the nodes are held, and until when.
+        """
+        since, ends = span
+        leaves = free - self.taken_on(rows, since) - takes
+        self._shrink(rows, takes, (self.since >= since) & (self.since < ends))
+        number = int(self.who[-1]) + 1 if len(self) else 0
+        self.rows = np.concatenate((self.rows, rows))
+        self.who = np.concatenate((self.who, np.full(len(rows), number, np.int32)))
+        self.since = np.concatenate((self.since, np.full(len(rows), since)))
+        self.ends = np.concatenate((self.ends, np.full(len(rows), ends)))
+        self._takes = np.concatenate((self._takes, takes))
+        self._leaves = np.concatenate((self._leaves, leaves))
+        self._grain = np.concatenate((self._grain, grain))
+
+    def book(self, rows: Int32, takes: Int64, ends: float) -> None:
+        """Somebody starts now and stays until `ends` on nodes of which reservations left that much; negative undoes."""
+        self._shrink(rows, takes, self.since < ends)
+
+    def taken_at(self, at: float, columns: Iterable[int]) -> dict[int, Int64]:
+        """Return what reservations hold at an instant, by column, int64 (N,); nothing where none does."""
+        active = np.flatnonzero((self.since <= at) & (at < self.ends))
+        if not len(active):
+            return {}
+        rows = self.rows[active]
+        return {
+            column: np.bincount(rows, self._takes[active, column], minlength=self._nodes).astype(np.int64)
+            for column in columns
+        }
+
+    def taken_on(self, rows: Int32, at: float) -> Int64:
+        """Return what reservations hold at an instant on some nodes, int64 (m, R)."""
+        result = np.zeros((len(rows), self._takes.shape[1]), np.int64)
+        place = self._place(rows)[self.rows]
+        mine = np.flatnonzero((place >= 0) & (self.since <= at) & (at < self.ends))
+        np.add.at(result, place[mine], self._takes[mine])
+        return result
+
+    def between(self, begin: float, end: float) -> Bool:
+        """Mark the entries whose reservation begins after `begin` and before `end`."""
+        return (self.since > begin) & (self.since < end)
+
+    def slots(self, request: fit.Request, pool: Pool, which: Int64) -> Int64:
+        """Count the workers that some entries leave room for when their reservation begins, int64 (k,)."""
+        leaves = self._leaves[which]
+        total = self._allocatable[self.rows[which], request.device_column]
+        return fit.slots_of(request, pool, total, lambda column: leaves[:, column], self._grain[which])
+
+    def _shrink(self, rows: Int32, takes: Int64, where: Bool) -> None:
+        place = self._place(rows)[self.rows]
+        mine = np.flatnonzero((place >= 0) & where)
+        self._leaves[mine] -= takes[place[mine]]
+
+    def _place(self, rows: Int32) -> Int64:
+        place = np.full(self._nodes, -1, np.int64)
+        place[rows] = np.arange(len(rows))
+        return place

@@ -1,0 +1,252 @@
+"""Find the earliest place for a gang that can't start now, by the packing that will place it then.
+
+Room only grows while running gangs end, so the first instant with room enough is found by bisection, without the
+reservations. From there on each later instant at which somebody leaves is tried with them, the first few one by one,
+then in growing steps: a place is found in a bounded number of tries if there is any.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from crosstree.core import fit
+from crosstree.core.arrays import Bool, Float64, Int64
+from crosstree.core.candidates import Candidate, candidates
+from crosstree.core.expect import or_assumed
+from crosstree.core.horizon import Horizon, Reservation, over
+from crosstree.core.placement.need import Need, Packed
+from crosstree.core.placement.pack import pack
+from crosstree.core.plan import Forecast
+from crosstree.core.seat import steady_first
+from crosstree.core.timeline import OVERDUE, Leaver, Releases
+from crosstree.core.workload import Gang
+
+ONE_BY_ONE = 8
+"""Instants tried in turn before the steps grow."""
+
+SURE = 0.9
+"""Confidence in a place that waits for nobody's end."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Question:
+    """A gang on one pool: what it asks for, and the nodes it may use, Bool (n,)."""
+
+    gang: Gang
+    candidate: Candidate
+    request: fit.Request
+    allowed: Bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """A place: workers per node of the pool, int64 (n,), and from when."""
+
+    question: _Question
+    counts: Int64
+    start: float
+
+
+class Search:
+    """Finds reservations during one cycle and remembers what gangs alike have in common."""
+
+    def __init__(self, horizon: Horizon) -> None:
+        self._horizon = horizon
+        self._least: dict[tuple[object, ...], int | None] = {}
+        self._reached: dict[tuple[object, ...], float] = {}
+
+    def earliest(
+        self, gang: Gang, affords: Callable[[str], bool], *, put_off: bool = False
+    ) -> Reservation | None:
+        """Return the earliest place on any pool the gang takes, of equal ones on the pool it prefers; None if none.
+
+        Args:
+            gang: Who can't start now.
+            affords: Says whether its quotas let it start on a model.
+            put_off: It has been put off too often: choose the place whose occupants began first, and hold it from
+                now on.
+        """
+        asking = gang if not gang.sizes else replace(gang, workers=gang.sizes[-1], sizes=())
+        trial = self._horizon.trial
+        best: _Found | None = None
+        for one in candidates(asking, trial.snapshot.pools, trial.free, trial.snapshot.allocatable)[0]:
+            if not affords(one.pool.profile.id):
+                continue
+            request = fit.request_of(asking, one.pool, trial.snapshot.resources)
+            question = _Question(asking, one, request, trial.allowed(asking, one.pool))
+            found = self._by_age(question) if put_off else None
+            found = found or self._in_time(question, best.start if best is not None else np.inf)
+            if found is not None and (best is None or found.start < best.start):
+                best = found
+        return None if best is None else self._reservation(gang, best, put_off=put_off)
+
+    def hopeless(self, gang: Gang) -> bool:
+        """Say whether the nodes free now are too few for the gang, whatever is reserved."""
+        trial = self._horizon.trial
+        offered = candidates(gang, trial.snapshot.pools, trial.free, trial.snapshot.allocatable)[0]
+        return not any(_enough(one, trial.usable_slots(gang, one.pool)) for one in offered)
+
+    # in time ----------------------------------------------------------------------------------------------
+
+    def _in_time(self, question: _Question, before: float) -> _Found | None:
+        """Return the earliest place in a pool that begins before an instant."""
+        least = self._least_gone(question)
+        if least is None:
+            return None
+        horizon = self._horizon
+        running = horizon.timeline.running
+        first = float(running.ends[least - 1]) if least else horizon.now
+        # Who asks for the same, for as long, and later in the line, finds nothing that the one before did not find.
+        alike = (self._key(question), or_assumed(question.gang.expected).seconds)
+        first = max(first, self._reached.get(alike, first))
+        times = self._instants(first)
+        times = times[times < before]
+        found = _first(len(times), lambda at: self._place_at(question, float(times[at])))
+        if found is not None:
+            self._reached[alike] = found.start
+        return found
+
+    def _least_gone(self, question: _Question) -> int | None:
+        """Return how many running gangs have to end at least, the first first; None if all are not enough."""
+        key = self._key(question)
+        if key not in self._least:
+            timeline = self._horizon.timeline
+            total = len(timeline.running.leavers)
+
+            def enough(gone: int) -> bool:
+                slots = timeline.slots_after(question.request, question.candidate.pool, gone)
+                return _enough(question.candidate, np.where(question.allowed, slots, 0))
+
+            found = bisect_left(range(total + 1), x=True, key=enough)
+            self._least[key] = found if found <= total else None
+        return self._least[key]
+
+    def _instants(self, first: float) -> Float64:
+        """Return the instants after now, and not before `first`, at which somebody leaves: ascending, each once."""
+        horizon = self._horizon
+        ends = (horizon.timeline.running.ends, horizon.timeline.booked().ends, horizon.held.ends)
+        times = np.unique(np.concatenate(ends))
+        return times[(times >= first) & (times > horizon.now)]
+
+    def _place_at(self, question: _Question, at: float) -> _Found | None:
+        pool = question.candidate.pool
+        slots = self._horizon.slots_at(question.gang, pool, at)
+        return self._packed(question, np.where(question.allowed, slots, 0), at)
+
+    def _packed(self, question: _Question, slots: Int64, at: float) -> _Found | None:
+        candidate = question.candidate
+        if not _enough(candidate, slots):
+            return None
+        for offered in steady_first(candidate.pool, slots, self._horizon.trial):
+            packed = pack(candidate.pool.fabric, offered, candidate.need)
+            if isinstance(packed, Packed):
+                return _Found(question, packed.counts, at)
+        return None
+
+    # put off too often ------------------------------------------------------------------------------------
+
+    def _by_age(self, question: _Question) -> _Found | None:
+        """Return the place whose occupants began earliest: later gangs being kept out, it can only come nearer."""
+        horizon = self._horizon
+        oldest = horizon.timeline.by_age
+        pool = question.candidate.pool
+        cache: dict[int, _Found | None] = {}
+
+        def place(gone: int) -> _Found | None:
+            if gone not in cache:
+                slots = horizon.timeline.slots_by_age(question.request, pool, gone)
+                cache[gone] = self._packed(question, np.where(question.allowed, slots, 0), 0.0)
+            return cache[gone]
+
+        total = len(oldest.leavers)
+        gone = bisect_left(range(total + 1), x=True, key=lambda number: place(number) is not None)
+        found = place(gone) if gone <= total else None
+        if found is None:
+            return None
+        leaving = [one.ends for one in self._in_its_way(found, oldest, gone)]
+        return replace(found, start=max(leaving, default=horizon.now + OVERDUE))
+
+    # what comes of it -------------------------------------------------------------------------------------
+
+    def _reservation(self, gang: Gang, found: _Found, *, put_off: bool) -> Reservation:
+        horizon = self._horizon
+        pool = found.question.candidate.pool
+        timeline = horizon.timeline
+        waits_for = []
+        for releases in (timeline.running, timeline.booked()):
+            waits_for += self._in_its_way(found, releases, releases.until(found.start))
+        waits_for.sort(key=lambda one: (-one.ends, one.gang.key))
+        behind = self._behind(found)
+        sure = [one.confidence for one in waits_for]
+        sure += [min(one.forecast.confidence, or_assumed(one.gang.expected).confidence) for one in behind]
+        used = np.flatnonzero(found.counts)
+        return Reservation(
+            gang=gang,
+            pool=pool.name,
+            rows=pool.nodes[used],
+            counts=found.counts[used],
+            forecast=Forecast(found.start, min(sure, default=SURE)),
+            since=horizon.now if put_off else found.start,
+            ends=over(gang, found.start),
+            blockers=tuple(one.gang.key for one in waits_for),
+            behind=tuple(one.gang.key for one in behind),
+        )
+
+    def _in_its_way(self, found: _Found, releases: Releases, gone: int) -> list[Leaver]:
+        """Return which of the first so many leavers hold nodes that the gang takes and that lack room now."""
+        question = found.question
+        pool = question.candidate.pool
+        lacking = found.counts > self._horizon.trial.slots(question.gang, pool)
+        place = self._horizon.trial.positions(pool)[releases.rows[: releases.stops[gone]]]
+        entries = np.flatnonzero((place >= 0) & lacking[place])
+        who = np.unique(np.searchsorted(releases.stops, entries, side="right") - 1)
+        return [releases.leavers[int(one)] for one in who]
+
+    def _behind(self, found: _Found) -> list[Reservation]:
+        """Return the reservations that are over before this one begins, on the same nodes."""
+        held = self._horizon.held
+        if not len(held):
+            return []
+        place = self._horizon.trial.positions(found.question.candidate.pool)[held.rows]
+        mine = (place >= 0) & (found.counts[place] > 0) & (held.ends <= found.start)
+        return [self._horizon.reservations[int(one)] for one in np.unique(held.who[mine])]
+
+    def _key(self, question: _Question) -> tuple[object, ...]:
+        gang = question.gang
+        where = (gang.demands(question.candidate.pool.resource), gang.avoid, gang.recovering)
+        return question.candidate.pool.name, question.request, question.candidate.need, where
+
+
+def _enough(candidate: Candidate, slots: Int64) -> bool:
+    """Say whether slots could be enough: a packing of them may fail all the same, and never succeeds without."""
+    need: Need = candidate.need
+    if need.required is not None:
+        return int(candidate.pool.fabric.levels[need.required].total(slots).max(initial=0)) >= need.workers
+    return int(slots.sum()) >= need.workers
+
+
+def _first(count: int, find: Callable[[int], _Found | None]) -> _Found | None:
+    """Return what is found at the lowest index, as far as growing steps and bisection tell."""
+    failed, at, step = -1, 0, 1
+    found = None
+    while at < count:
+        found = find(at)
+        if found is not None:
+            break
+        failed = at
+        if at == count - 1:
+            return None
+        step = step * 2 if at >= ONE_BY_ONE else 1
+        at = min(at + step, count - 1)
+    while found is not None and at - failed > 1:
+        middle = (at + failed) // 2
+        better = find(middle)
+        if better is None:
+            failed = middle
+        else:
+            found, at = better, middle
+    return found

@@ -1,0 +1,51 @@
+"""What has failed in a cycle need not be tried again in it: capacity only shrinks while a cycle lasts."""
+
+from __future__ import annotations
+
+from crosstree.core.expect import trusted
+from crosstree.core.workload import Gang
+
+Shape = tuple[object, ...]
+"""What decides where a gang fits: gangs of one shape fit in the same places."""
+
+_EVERY_QUEUE = ""
+
+
+class Tried:
+    """Shapes of gangs that failed, each with the shortest stay that did.
+
+    Who stays longer meets the same reservations and more, so a gang fails as well as soon as it would stay as long as
+    one of its shape that failed. Where reservations had nothing to do with it, every one does.
+    """
+
+    def __init__(self) -> None:
+        self._shortest: dict[tuple[Shape, str], float] = {}
+
+    def failed(self, gang: Gang) -> bool:
+        """Say whether a gang like this one has failed."""
+        shape, stays = shape_of(gang), trusted(gang.expected)
+        return any(
+            shortest is not None and stays >= shortest
+            for queue in (_EVERY_QUEUE, gang.queue)
+            for shortest in [self._shortest.get((shape, queue))]
+        )
+
+    def note(self, gang: Gang, *, limited: bool, reserved: bool) -> None:
+        """Remember a failure.
+
+        Args:
+            gang: Who failed.
+            limited: A quota kept it from some models: others of its queue alone fail as well.
+            reserved: Reservations may be the reason.
+        """
+        key = (shape_of(gang), gang.queue if limited else _EVERY_QUEUE)
+        stays = trusted(gang.expected) if reserved else 0.0
+        self._shortest[key] = min(stays, self._shortest.get(key, stays))
+
+
+def shape_of(gang: Gang) -> Shape:
+    """Strip a gang of what does not matter to where it fits: who it is, whose turn it is, how long it stays."""
+    return (
+        gang.workers, gang.devices, gang.models, gang.vendor, gang.requests, gang.required, gang.preferred,
+        gang.groups, gang.constraint, gang.avoid, gang.recovering, gang.before, gang.sizes, gang.priority < 0,
+    )  # fmt: skip
