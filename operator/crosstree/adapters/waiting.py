@@ -233,7 +233,13 @@ def _asking(job: Job, gang: Gang) -> Gang:
     progress = job.progress
     lost = lifecycle.recovering(progress)
     before = footprint(progress.recovery) if lost else None
-    return replace(gang, requests=_with_pod(gang), recovering=lost, before=before, promise=progress.plan)
+    return replace(
+        gang,
+        requests=_with_pod(gang),
+        recovering=lost and not lifecycle.resizing(progress),
+        before=before,
+        promise=progress.plan,
+    )
 
 
 def _with_pod(gang: Gang) -> Request:

@@ -31,6 +31,7 @@ _STYLES = {
     "Succeeded": "bold green",
     "Failed": "bold red",
     "Recovering": "yellow",
+    "Resizing": "yellow",
     "Starting": "cyan",
     "Pending": "yellow",
     "Suspended": "dim",

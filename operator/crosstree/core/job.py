@@ -25,6 +25,11 @@ class Placement:
     nodes: tuple[NodeShare, ...]
     spans: tuple[Span, ...] = ()
 
+    @property
+    def workers(self) -> int:
+        """Workers it holds; of an elastic gang not always the most it may have."""
+        return sum(share.count for share in self.nodes)
+
     def node_of(self, index: int) -> str:
         """Return the node of worker `index`; KeyError if the placement does not hold it."""
         for share in self.nodes:
@@ -42,6 +47,10 @@ class Restart:
     node: str = ""
     message: str = ""
     charged: bool = True
+
+
+RESIZED = "Resized"
+"""Cause of a restart that is no failure: an elastic gang goes on with another number of workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +129,9 @@ class Job:
     deleting: bool = False
     checkpoint: Checkpoint = field(default_factory=Checkpoint)
     progress: Progress = field(default_factory=Progress)
+
+    @property
+    def workers(self) -> int:
+        """Workers of the current attempt; while nothing is placed, the most there may be of the next."""
+        placement = self.progress.placement
+        return self.gang.workers if placement is None else placement.workers

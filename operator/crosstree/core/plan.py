@@ -48,7 +48,7 @@ class WaitReason(Enum):
     PODS_REFUSED = "PodsRefused"
     """The API server refused the pods (quota, admission). Its words are in the sentence; tried again later."""
     RECOVERING = "Recovering"
-    """The pods of an attempt that broke are still ending; the gang is placed again once they are gone."""
+    """The pods of an attempt that is over are still ending; the gang is placed again once they are gone."""
 
 
 class Rung(Enum):
@@ -120,6 +120,11 @@ class Place:
     nodes: tuple[NodeShare, ...]
     spans: tuple[Span, ...]
     rung: Rung | None = None
+
+    @property
+    def workers(self) -> int:
+        """Workers it has room for."""
+        return sum(share.count for share in self.nodes)
 
 
 @dataclass(frozen=True, slots=True)

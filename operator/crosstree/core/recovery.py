@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from crosstree.base.words import listed
-from crosstree.core.job import Placement, Recovery
+from crosstree.core.job import RESIZED, Placement, Recovery
 from crosstree.core.plan import NodeShare, Place, Rung
 from crosstree.core.workload import Footprint
 
@@ -22,6 +22,7 @@ WAITING = (
     "Its pods are gone. It is first in line of its priority: tried are the nodes it had, with the lost workers near "
     "them, then every other place."
 )
+RESIZING = "Its pods are gone. Tried are the nodes it had, with room for more or fewer workers near them."
 
 
 def stopped(cause: str, node: str, now: float) -> Recovery:
@@ -39,8 +40,9 @@ def unseated(recovery: Recovery | None, placement: Placement) -> Recovery | None
     """Every pod is gone: remember where the gang was, for the scheduler to begin with."""
     if recovery is None:
         return None
+    message = RESIZING if recovery.cause == RESIZED else WAITING
     return replace(
-        recovery, rung=Rung.WAITING, message=WAITING, pool=placement.pool, nodes=placement.nodes, pod=""
+        recovery, rung=Rung.WAITING, message=message, pool=placement.pool, nodes=placement.nodes, pod=""
     )
 
 

@@ -29,7 +29,7 @@ def seat(gang: Gang, candidate: Candidate, trial: Trial) -> Place | None:
     for offered in steady_first(pool, slots, trial):
         packed = pack(pool.fabric, offered, candidate.need)
         if isinstance(packed, Packed):
-            rung = Rung.MOVED if gang.recovering else None
+            rung = Rung.MOVED if gang.recovering or gang.before is not None else None
             return _book(gang, candidate, trial, slots, packed.counts, rung)
     return None
 

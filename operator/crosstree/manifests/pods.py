@@ -35,6 +35,7 @@ class GangPods:
     def __init__(self, job: Job, placement: Placement, *, attempt: int, binding: Binding) -> None:
         self._job = job
         self._attempt = attempt
+        self._workers = placement.workers
         self._plugin = framework(job.framework)
         self._users = _user_variables(job)
         self._nodes = {
@@ -60,7 +61,7 @@ class GangPods:
             KeyError: the placement has no such index.
         """
         gang, marks = self._job.gang, self._marks
-        worker = WorkerContext(self._job.name, index, gang.workers, gang.devices, self._attempt)
+        worker = WorkerContext(self._job.name, index, self._workers, gang.devices, self._attempt)
         common = _entries(common_env(worker))
         own = {name: value for name, value in self._plugin.env(worker).items() if name not in self._users}
         fill = {

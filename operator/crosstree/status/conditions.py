@@ -77,6 +77,7 @@ class Reason(Enum):
     RESTART_ADVISED = "RestartAdvised"
     POD_DELETED = "PodDeleted"
     POD_UNSCHEDULABLE = "PodUnschedulable"
+    RESIZED = "Resized"
     # Causes of a failure for good
     MAX_RESTARTS_EXCEEDED = "MaxRestartsExceeded"
     COMMAND_NOT_RUNNABLE = "CommandNotRunnable"

@@ -32,18 +32,20 @@ def build(facts: JobFacts, move: Move) -> Document:
     waiting = waiting_for(facts, move, progress)
     made = job_conditions.conditions(facts, move, progress, waiting)
     conditions = merge(job.progress.conditions, made, generation=job.generation, now=now)
+    held = job.gang.workers if progress.placement is None else progress.placement.workers
     document: Document = {
         "observedGeneration": job.generation,
         "phase": phase(conditions),
         "conditions": conditions,
         "attempt": progress.attempt,
         "restartsCharged": progress.restarts_charged,
-        "accelerators": job.gang.workers * job.gang.devices,
+        "workers": size(job, progress.placement),
+        "accelerators": held * job.gang.devices,
     }
     if waiting is not None:
         document["waiting"] = _waiting(job, waiting[0].value, bounded(waiting[1]), now)
     if progress.placement is not None:
-        document["placement"] = _placement(progress.placement, job.gang.workers)
+        document["placement"] = _placement(progress.placement)
         if span := span_of(job, progress.placement):
             document["span"] = span
     if progress.restarts:
@@ -107,12 +109,22 @@ def phase(conditions: list[Wire]) -> str:
     if is_true(conditions, Type.SUSPENDED):
         return "Suspended"
     if is_true(conditions, Type.RECOVERING):
-        return "Recovering"
+        between = find(conditions, Type.RECOVERING) or {}
+        return "Resizing" if between.get("reason") == Reason.RESIZED.value else "Recovering"
     if not is_true(conditions, Type.PLACED):
         return "Pending"
     ran = (Reason.NOT_ALL_READY.value, Reason.DEVICE_LOST.value)
     running = ready.get("status") == Status.TRUE.value or ready.get("reason") in ran
     return "Running" if running else "Starting"
+
+
+def size(job: Job, placement: Placement | None) -> str:
+    """Return how many workers the gang has: `16`, of an elastic one `8..32`, and `16 (8..32)` while it is placed."""
+    sizes = job.gang.sizes
+    if not sizes:
+        return str(job.gang.workers if placement is None else placement.workers)
+    bounds = f"{sizes[-1]}..{sizes[0]}"
+    return bounds if placement is None else f"{placement.workers} ({bounds})"
 
 
 def span_of(job: Job, placement: Placement) -> str:
@@ -127,12 +139,12 @@ def span_of(job: Job, placement: Placement) -> str:
     return f"{spans[level].domains} {level}" if level else ""
 
 
-def _placement(placement: Placement, workers: int) -> Document:
+def _placement(placement: Placement) -> Document:
     return {
         "pool": placement.pool,
         "model": placement.model,
         "resource": placement.resource,
-        "workers": workers,
+        "workers": placement.workers,
         "nodes": _shares(placement.nodes),
         "spans": [
             {"level": span.level, "domains": span.domains, "lowerBound": span.lower_bound}

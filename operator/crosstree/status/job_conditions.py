@@ -90,7 +90,7 @@ def _placed(facts: JobFacts, progress: Progress, waiting: Waiting | None, *, lea
 
 def _where(facts: JobFacts, placement: Placement) -> str:
     spans = ", ".join(f"{span.domains} {span.level}" for span in placement.spans)
-    workers = facts.job.gang.workers
+    workers = placement.workers
     text = f"{workers} worker{'s' * (workers > 1)} of {facts.job.gang.devices} {placement.model}"
     return f"{text} in pool {placement.pool}{f' over {spans}' if spans else ''}."
 

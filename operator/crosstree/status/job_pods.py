@@ -34,7 +34,7 @@ STEPS = 10
 
 def pods_ready(facts: JobFacts, move: Move, progress: Progress, *, leaving: bool) -> Condition:
     """Return PodsReady. `leaving` is True while the placement is being withdrawn."""
-    workers = facts.job.gang.workers
+    workers = facts.job.workers
     if isinstance(move, Finish) or finished(facts.job.progress):
         return _no(Reason.ENDED, "The job has ended.")
     if progress.placement is None:
@@ -42,7 +42,7 @@ def pods_ready(facts: JobFacts, move: Move, progress: Progress, *, leaving: bool
     if leaving:
         return _no(Reason.STOPPING, f"The pods of attempt {progress.attempt} are being deleted.")
     if isinstance(move, StorePlacement):
-        return _no(Reason.STARTING, _starting(workers))
+        return _no(Reason.STARTING, _starting(move.place.workers))
     pods = facts.current
     lagging = [index for index in range(workers) if not _up(pods.get(index))]
     ran = was_ready(facts.job.progress)
@@ -56,7 +56,7 @@ def pods_ready(facts: JobFacts, move: Move, progress: Progress, *, leaving: bool
 
 
 def _on_the_way(facts: JobFacts, lagging: list[int]) -> Condition:
-    workers = facts.job.gang.workers
+    workers = facts.job.workers
     stuck = [pod for index in lagging if (pod := facts.current.get(index)) is not None and pod.stuck]
     if stuck:
         first = stuck[0]
@@ -95,7 +95,7 @@ def _named(facts: JobFacts, lagging: list[int], what: str) -> str:
     nodes = facts.current
     first = [f"{i} on {nodes[i].node}" if i in nodes else str(i) for i in lagging[:NAMED]]
     shown = listed(first, NAMED, count=len(lagging))
-    return f"{len(lagging)} of {facts.job.gang.workers} workers {what}: {shown}."
+    return f"{len(lagging)} of {facts.job.workers} workers {what}: {shown}."
 
 
 def _starting(workers: int) -> str:

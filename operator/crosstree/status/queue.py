@@ -59,7 +59,7 @@ def count(jobs: Iterable[Job]) -> JobCounts:
             continue
         if job.progress.placement is not None:
             running += 1
-            allocated[job.progress.placement.model] += _held(job)
+            allocated[job.progress.placement.model] += job.workers * job.gang.devices
         elif not job.suspend and not job.deleting:
             waiting += 1
     return JobCounts(running, waiting, tuple(sorted((+allocated).items())))
@@ -152,7 +152,7 @@ def _books(tree: QueueTree, cluster: str, clusters: Mapping[str, Cluster], jobs:
             continue
         owner = cluster_of(job, clusters)
         if not isinstance(owner, Wait) and owner.name == cluster:
-            held.append((job.queue, place.model, _held(job)))
+            held.append((job.queue, place.model, job.workers * job.gang.devices))
     total: Counter[str] = Counter()
     for _, model, devices in held:
         total[model] += devices
@@ -169,13 +169,6 @@ def _capacity(cluster: Cluster | None) -> Counter[str]:
     for row in (cluster.observed.get("pools") or ()) if cluster is not None else ():
         found[str(row.get("model", ""))] += int(row.get("healthy", 0))
     return found
-
-
-def _held(job: Job) -> int:
-    """Count the accelerators of a job that has a placement."""
-    place = job.progress.placement
-    placed = sum(share.count for share in place.nodes) if place is not None else 0
-    return (placed or job.gang.workers) * job.gang.devices
 
 
 def _added(rows: Iterable[Usage]) -> tuple[Usage, ...]:

@@ -14,7 +14,7 @@ from crosstree.core.workload import Gang
 from crosstree.status.queue import JobCounts, Standing, build, count, standing
 
 QUEUE = Queue("default", "u", 1, "3", 0.0)
-PLACED = Placement("p", "h100", "nvidia.com/gpu", ())
+PLACED = Placement("p", "h100", "nvidia.com/gpu", (NodeShare("n0", 0, 4),))
 
 
 def a_job(**progress) -> Job:

@@ -141,7 +141,7 @@ class TrainingJobStatus(Wire):
     conditions: Conditions = []
     """Admitted, Placed, PodsReady, Suspended, Recovering, Finished."""
     phase: Annotated[str, Field(max_length=63)] = ""
-    """Summary of the conditions: Pending, Starting, Running, Recovering, Suspended, Succeeded or Failed."""
+    """Summary of the conditions: Pending, Starting, Running, Recovering, Resizing, Suspended, Succeeded or Failed."""
     waiting: Waiting | None = None
     """Why the job does not run now; absent while it does."""
     plan: ClearedPlace | None = None

@@ -12,7 +12,15 @@ from crosstree.core.lifecycle.decide import (
     told_until,
     wants_placement,
 )
-from crosstree.core.lifecycle.facts import JobFacts, finished, preempted, recovering, was_ready, withdrawing
+from crosstree.core.lifecycle.facts import (
+    JobFacts,
+    finished,
+    preempted,
+    recovering,
+    resizing,
+    was_ready,
+    withdrawing,
+)
 from crosstree.core.lifecycle.moves import (
     Cause,
     Expire,
@@ -63,6 +71,7 @@ __all__ = [
     "next_move",
     "preempted",
     "recovering",
+    "resizing",
     "told_until",
     "wants_placement",
     "was_ready",

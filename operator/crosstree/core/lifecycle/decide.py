@@ -26,12 +26,14 @@ from crosstree.core.lifecycle.facts import (
 from crosstree.core.lifecycle.failure import UNSCHEDULABLE_SECONDS, end_of_attempt, node_fault, unbindable
 from crosstree.core.lifecycle.moves import (
     INFRASTRUCTURE,
+    Cause,
     Expire,
     Finish,
     GiveBack,
     Hold,
     Launch,
     Move,
+    Recover,
     Release,
     Reopen,
     Serve,
@@ -41,7 +43,7 @@ from crosstree.core.lifecycle.moves import (
     Withdraw,
 )
 from crosstree.core.lifecycle.refusal import backoff
-from crosstree.core.plan import Place, Wait, WaitReason
+from crosstree.core.plan import Place, Resize, Wait, WaitReason
 from crosstree.core.pods import PodFact, PodPhase
 from crosstree.core.snapshot import NodeState
 
@@ -126,7 +128,7 @@ def next_move(facts: JobFacts) -> Move:
     if withdrawing(progress):
         return _sweep(facts, facts.own) if facts.own else Release()
     if _all_succeeded(facts):
-        return Finish(None, f"All {job.gang.workers} workers succeeded.")
+        return Finish(None, f"All {job.workers} workers succeeded.")
     if job.suspend:
         return Suspend()
     if facts.leftover:
@@ -141,11 +143,21 @@ def next_move(facts: JobFacts) -> Move:
 
 
 def _end(facts: JobFacts) -> Move | None:
-    """Return what follows from all that is wrong, for the gang or for one worker; None while nothing is."""
+    """Return how the attempt ends by all that is wrong, for the gang or for one worker, or by order; None if not."""
     leaving = on_its_way(facts)
     if leaving is not None:
         return node_fault(facts) or _sweep(facts, (leaving,))
-    return one_worker(facts, end_of_attempt(facts))
+    return one_worker(facts, end_of_attempt(facts)) or _ordered(facts)
+
+
+def _ordered(facts: JobFacts) -> Move | None:
+    """Return the end of an attempt that the scheduler wants to go on with another number of workers."""
+    job, decision = facts.job, facts.decision
+    if not isinstance(decision, Resize) or decision.uid != job.uid:
+        return None
+    if decision.workers == job.workers or decision.workers not in job.gang.sizes:
+        return None
+    return Recover(Cause.RESIZED, charged=False, message=decision.message)
 
 
 def _after_the_end(facts: JobFacts) -> Move:
@@ -219,8 +231,8 @@ def _given_up(facts: JobFacts, pod: PodFact) -> bool:
 
 def _all_succeeded(facts: JobFacts) -> bool:
     pods = facts.current
-    return len(pods) >= facts.job.gang.workers and all(
-        index in pods and pods[index].phase is PodPhase.SUCCEEDED for index in range(facts.job.gang.workers)
+    return len(pods) >= facts.job.workers and all(
+        index in pods and pods[index].phase is PodPhase.SUCCEEDED for index in range(facts.job.workers)
     )
 
 

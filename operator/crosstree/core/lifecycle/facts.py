@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from crosstree.base.clock import from_rfc3339
 from crosstree.base.errors import SpecError
 from crosstree.base.names import pod_name
-from crosstree.core.job import Job, Progress
+from crosstree.core.job import RESIZED, Job, Progress
 from crosstree.core.plan import Decision, WaitReason
 from crosstree.core.pods import NodeHealth, PodFact, PodPhase
 from crosstree.core.snapshot import NodeState
@@ -81,7 +81,7 @@ class JobFacts:
     def missing(self) -> tuple[int, ...]:
         """Indices without a pod in the current attempt."""
         have = self.current
-        return tuple(index for index in range(self.job.gang.workers) if index not in have)
+        return tuple(index for index in range(self.job.workers) if index not in have)
 
     def node(self, name: str) -> NodeHealth | None:
         """Return what is known of a node of the placement."""
@@ -130,7 +130,7 @@ def squatters(job: Job, pods: Iterable[PodFact]) -> tuple[PodFact, ...]:
         if pod.job_uid != job.uid
         and pod.name.startswith(head)
         and pod.name[len(head) :].isdigit()
-        and int(pod.name[len(head) :]) < job.gang.workers
+        and int(pod.name[len(head) :]) < job.workers
     )
 
 
@@ -162,6 +162,12 @@ def recovering(progress: Progress) -> bool:
 def preempted(progress: Progress) -> bool:
     """Tell whether the job was stopped for another one and has not been whole again since."""
     return holds(progress, "Preempted")
+
+
+def resizing(progress: Progress) -> bool:
+    """Tell whether the job is on its way from one number of workers to another: nothing failed."""
+    recovery = progress.recovery
+    return recovering(progress) and recovery is not None and recovery.cause == RESIZED
 
 
 def was_ready(progress: Progress) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import assert_never
 
-from crosstree.core.job import Placement, Progress, Recovery, Restart
+from crosstree.core.job import RESIZED, Placement, Progress, Recovery, Restart
 from crosstree.core.lifecycle.facts import recovering
 from crosstree.core.plan import Place, WaitReason
 from crosstree.core.pods import PodFact
@@ -46,6 +46,9 @@ class Cause(Enum):
     """Somebody deleted a pod of a gang that was running."""
     POD_UNSCHEDULABLE = "PodUnschedulable"
     """kube-scheduler could not bind a pod to the node it was given."""
+    RESIZED = RESIZED
+    """An elastic gang starts again with another number of workers: more where nobody waits for what is idle, fewer
+    to make room for another job."""
 
 
 INFRASTRUCTURE = frozenset(

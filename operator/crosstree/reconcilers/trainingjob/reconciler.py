@@ -103,7 +103,7 @@ class TrainingJobReconciler:
 
     def _too_early(self, job: Job, now: float) -> Again | None:
         """Return when to look at a gang again that was looked at a moment ago, else None."""
-        pace = max(PACE, PACE_PER_WORKER * job.gang.workers)
+        pace = max(PACE, PACE_PER_WORKER * job.workers)
         left = self._looked.get(job.key, 0.0) + pace - now
         if job.progress.placement is not None and 0 < left <= pace:
             return Again(left)
