@@ -172,7 +172,8 @@ class NodeHealths:
             return NodeHealth(name, False, NodeState.NOT_READY, 0.0)
         # Of the devices that take no new work, only those that work has to give up count as lost to it.
         kept = dict(less(fact.allocatable, fact.capacity, drained(fact.faults))).get(resource, 0)
-        lost = max(columns.amount(name, resource)[1] - held - kept, 0)
+        offered, used = columns.amount(name, resource)
+        lost = max(used - held - kept, 0)
         leave = leaving(fact.faults) if fact.state is NodeState.UNHEALTHY else None
         policy = self.policy_of(name)
         return NodeHealth(
@@ -181,6 +182,7 @@ class NodeHealths:
             fact.state,
             fact.since,
             overcommitted=lost,
+            crowded=max(used - offered, 0),
             grace=leave.grace if leave is not None else policy.grace,
             faults=fact.faults,
             out_of_service=any(taint.key == OUT_OF_SERVICE for taint in fact.taints),

@@ -158,12 +158,13 @@ class Waiting:
 
     def _keep_away(self, key: str, now: float) -> bool:
         """Bring the nodes up to date that a gang keeps away from; return whether they changed."""
-        avoid = lifecycle.avoided(self._store.jobs[key].progress.restarts, now)
-        last = self._kept_away.get(key)
-        if avoid == (last.avoid if last is not None else ()):
+        restarts = self._store.jobs[key].progress.restarts
+        avoid, banned = lifecycle.avoided(restarts, now), lifecycle.banned(restarts, now)
+        last = self._kept_away.get(key, self._gangs[key][1])
+        if (avoid, banned) == (last.avoid, last.banned):
             return False
         if avoid:
-            self._kept_away[key] = replace(self._gangs[key][1], avoid=avoid)
+            self._kept_away[key] = replace(self._gangs[key][1], avoid=avoid, banned=banned)
         else:
             del self._kept_away[key]
         return True

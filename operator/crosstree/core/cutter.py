@@ -24,6 +24,9 @@ from crosstree.core.workload import Gang, NodeConstraint
 MANNERS = Manners()
 """Of a cluster whose admin chose nothing."""
 
+ANYBODY = Gang("", "", 1, 1)
+"""Demands nothing of nodes. There is always a mask for it: a snapshot without any has no labels and taints at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Last:
@@ -184,7 +187,7 @@ class Cutter:
         if last is not None and current and (gangs, running) == (last.snapshot.gangs, last.snapshot.running):
             return last.snapshot.masks
         resources = dict.fromkeys(pool.resource for pool in layout.pools)
-        placeable = (*gangs, *[one.gang for one in running if one.gang.sizes])
+        placeable = (ANYBODY, *gangs, *[one.gang for one in running if one.gang.sizes])
         # By object first: gangs that demand the same mostly share it, and a constraint is long to hash.
         by_object = {(id(gang.constraint), gang.devices > 0): gang for gang in placeable}
         unlike = {(gang.constraint, gang.devices > 0): gang for gang in by_object.values()}

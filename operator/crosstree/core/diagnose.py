@@ -75,7 +75,7 @@ def diagnose(gang: Gang, candidate: Candidate, trial: Trial) -> Diagnosis:
     pool, need = candidate.pool, candidate.need
     snapshot = trial.snapshot
     request = fit.request_of(gang, pool, snapshot.resources)
-    admitted = fit.admitted(replace(gang, avoid=()), pool, snapshot)
+    admitted = fit.admitted(replace(gang, banned=()), pool, snapshot)
     whole = fit.slots(
         request,
         pool,
@@ -133,7 +133,7 @@ def _counts(gang: Gang, pool: Pool, trial: Trial, inside: Bool) -> NodeCounts:
     """Sort nodes by the first thing that keeps them out, state first: what an admin can mend comes first."""
     snapshot = trial.snapshot
     state = snapshot.state[pool.nodes]
-    matching = fit.admitted(replace(gang, avoid=()), pool, snapshot)
+    matching = fit.admitted(replace(gang, banned=()), pool, snapshot)
     open_now = fit.admitted(gang, pool, snapshot)
     healthy = inside & (state == NodeState.USABLE)
     holding = trial.slots(gang, pool) > 0

@@ -75,6 +75,7 @@ def verdict(gang: Gang, trial: Trial, policy: Policy, effort: Effort) -> Wait:
 
     The first model it prefers that is not hopeless speaks for it; the others are summed up.
     """
+    gang = replace(gang, avoid=())  # in the end it was tried on those nodes, too
     accepted, rejected = candidates(gang, trial.snapshot.pools, trial.free, trial.snapshot.allocatable)
     if not accepted:
         reason, text = _nowhere(gang, trial.snapshot, rejected)
@@ -130,7 +131,7 @@ def where(found: Diagnosis) -> str:
             (counts.unhealthy, "unhealthy" if counts.reporting else f"unhealthy{named}"),
             (counts.reporting, f"{report} trouble{named}"),
             (counts.excluded, "excluded by node selector, affinity or taints"),
-            (counts.avoided, "avoided after a failure"),
+            (counts.avoided, "that failed this job more than once"),
             (counts.spare, "kept as spares for jobs that recover"),
         )
         if number

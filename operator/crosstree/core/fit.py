@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crosstree.base.errors import ShapeError
 from crosstree.core import intranode
 from crosstree.core.arrays import Bool, Int8, Int32, Int64
 from crosstree.core.snapshot import NodeState, Pool, Snapshot
@@ -90,11 +91,20 @@ def slots_of(request: Request, pool: Pool, total: Int64, free: Callable[[int], I
 
 
 def admitted(gang: Gang, pool: Pool, snapshot: Snapshot) -> Bool:
-    """Say which nodes of the pool the gang may use by constraint alone, in pool order: Bool (n,)."""
+    """Say which nodes of the pool the gang may use by constraint alone, in pool order: Bool (n,).
+
+    Raises:
+        ShapeError: the snapshot has masks, but none for this gang: whoever added the gang forgot it.
+    """
     mask = snapshot.masks.get(gang.demands(pool.resource))
+    if mask is None and snapshot.masks:
+        raise ShapeError(
+            f"gang {gang.key}: the snapshot of {snapshot.cluster} has no mask for its constraint in pool {pool.name}. "
+            "Add one for every gang that is to be placed."
+        )
     allowed = np.ones(len(pool.nodes), np.bool_) if mask is None else mask[pool.nodes].copy()
-    if gang.avoid:
-        avoided = set(gang.avoid)
+    if gang.avoid or gang.banned:
+        avoided = {*gang.avoid, *gang.banned}
         allowed &= np.fromiter(
             (snapshot.names[row] not in avoided for row in pool.nodes), np.bool_, count=len(pool.nodes)
         )

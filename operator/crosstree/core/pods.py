@@ -80,7 +80,8 @@ class NodeHealth:
     """State of a node that a placement uses.
 
     `since` is when the state began, seconds since the epoch. `exists` is False once the Node object is gone.
-    `overcommitted` is how many accelerators our pods there hold beyond what is allocatable: devices lost. `grace`
+    `overcommitted` is how many accelerators our pods there hold beyond what is allocatable: devices lost. `crowded` is
+    how many it lacks once every place promised on it is taken. `grace`
     is how many seconds its trouble must last before work leaves it; None where its job's cluster says. `faults`
     are what producers report of it, the worst first.
     `out_of_service` is True where an admin says that the machine is down: taint `OUT_OF_SERVICE`.
@@ -93,6 +94,7 @@ class NodeHealth:
     state: NodeState
     since: float
     overcommitted: int = 0
+    crowded: int = 0
     grace: float | None = None
     faults: tuple[Fault, ...] = ()
     out_of_service: bool = False

@@ -88,7 +88,8 @@ class Snapshot:
             accelerator pod on the node; 7 on an empty node. Bounds how scattered its free devices can be.
         pools: In order of name.
         gangs: Waiting gangs, in any order.
-        masks: For all that a waiting gang demands in any of the pools, Bool (N,) of nodes it admits.
+        masks: For all that a gang which may be given a place demands in any of the pools, Bool (N,) of nodes it
+            admits: waiting gangs and elastic ones. Empty where there are no labels and taints: all nodes admit all.
         capacity: Int64 (N, R): what the nodes have, of which `allocatable` is what they offer. A device that its
             plugin calls unhealthy is the difference. None where the two are equal.
         signal: Int32 (N,): what each node reports as its worst trouble, by index of `signals`; 0 where nothing.

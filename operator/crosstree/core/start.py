@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crosstree.core.candidates import candidates
 from crosstree.core.desk import Desk
@@ -51,8 +51,16 @@ def start(gang: Gang, position: int, desk: Desk) -> Place | Refused:
 def place(gang: Gang, desk: Desk) -> Place | None:
     """Put the gang where it was, as far as that still stands, else on the first candidate pool; None if none holds it.
 
-    Pools of models whose quota is exhausted are passed over. The place is booked on the trial.
+    Pools of models whose quota is exhausted are passed over. A node that failed it lately is used where there is no
+    other place: it is well as far as anybody can tell. The place is booked on the trial.
     """
+    placed = _place(gang, desk)
+    if placed is None and gang.avoid:
+        placed = _place(replace(gang, avoid=()), desk)
+    return placed
+
+
+def _place(gang: Gang, desk: Desk) -> Place | None:
     snapshot = desk.snapshot
     accepted = candidates(gang, snapshot.pools, desk.trial.free, snapshot.allocatable)[0]
     offered = [one for one in accepted if desk.affords(gang, one.pool.profile.id)]

@@ -19,7 +19,7 @@ from crosstree.core.arrays import Int64
 from crosstree.core.plan import Place, Plan
 from crosstree.core.snapshot import NodeState, Pool, Snapshot
 from crosstree.core.topology import Fabric, LevelSpec, build
-from crosstree.core.workload import Gang, NodeConstraint
+from crosstree.core.workload import Gang
 
 NODES_PER_LEAF = 16
 LEAVES_PER_SPINE = 16
@@ -128,8 +128,6 @@ def snapshot(fleet: Fleet, gangs: Sequence[Gang] = (), *, generation: int = 1) -
         grain=_grain(taken),
         pools=(pool,),
         gangs=tuple(gangs),
-        masks={gang.demands(pool.resource): np.ones(fleet.nodes, np.bool_) for gang in gangs}
-        or {NodeConstraint(): np.ones(fleet.nodes, np.bool_)},
     )
 
 

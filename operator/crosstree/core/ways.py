@@ -60,8 +60,8 @@ def _changes(snapshot: Snapshot, gang: Gang) -> Iterator[tuple[str, Gang]]:
         yield "without topology.groups", replace(gang, groups=None)
     if gang.models or gang.vendor:
         yield "on any accelerator (no accelerators.models, no vendor)", replace(gang, models=(), vendor="")
-    if gang.avoid:
-        yield f"on the {len(gang.avoid)} nodes it avoids since they failed it", replace(gang, avoid=())
+    if gang.banned:
+        yield f"on the {len(gang.banned)} nodes that failed it more than once", replace(gang, banned=())
     if fewer := _fewer(snapshot, gang, pools):
         yield f"with workers: {fewer}", replace(gang, workers=fewer)
 

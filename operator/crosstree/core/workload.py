@@ -131,7 +131,8 @@ class Gang:
         priority: Value of its PriorityClass; higher goes first.
         created: Seconds since the epoch; older goes first among equals.
         queue: Name of its JobQueue.
-        avoid: Nodes that failed this gang recently: not used.
+        avoid: Nodes that failed this gang lately: used only where there is no other place.
+        banned: Those of them that failed it more than once: not used.
         recovering: It ran and was broken by a failure: it goes before others of its priority, and may use spares.
         before: Where it ran then, if it recovers: a place as near to that as can be is tried first.
         sizes: Legal numbers of workers, the largest first, for an elastic gang; empty means exactly `workers`, which
@@ -156,6 +157,7 @@ class Gang:
     created: float = 0.0
     queue: str = "default"
     avoid: tuple[str, ...] = ()
+    banned: tuple[str, ...] = ()
     recovering: bool = False
     before: Footprint | None = None
     sizes: tuple[int, ...] = ()

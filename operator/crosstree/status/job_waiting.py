@@ -26,6 +26,9 @@ Waiting = tuple[WaitReason, str]
 
 SUSPENDED = "spec.suspend is true. Set it to false to let the job start."
 LEAVING = "All pods of attempt {attempt} have to be gone before the next attempt is placed."
+GIVEN_TWICE = (
+    "The place of attempt {attempt} was taken by others before a pod of it was made; it gets another one."
+)
 AGAIN = "Attempt {attempt} has ended and its pods are gone; the next attempt is waiting for its place."
 
 
@@ -50,7 +53,8 @@ def waiting_for(facts: JobFacts, move: Move, progress: Progress) -> Waiting | No
         case Suspend():
             return WaitReason.SUSPENDED, SUSPENDED
         case Release() if not job.suspend:
-            return _kept(stored) or (WaitReason.RECOVERING, AGAIN.format(attempt=progress.attempt))
+            told = AGAIN if withdrawing(job.progress) else GIVEN_TWICE
+            return _kept(stored) or (WaitReason.RECOVERING, told.format(attempt=progress.attempt))
         case _:
             pass
     if withdrawing(job.progress) and progress.placement is not None:

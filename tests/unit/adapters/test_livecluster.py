@@ -252,6 +252,23 @@ def test_place_of_a_deleted_job_of_the_same_name_is_not_inherited(world: World) 
     assert world.free("n0") == 8
 
 
+def test_of_two_gangs_stored_on_one_place_both_see_that_it_is_crowded(world: World) -> None:
+    mine, theirs = placed(a_job("mine"), "n0", "n1"), placed(a_job("theirs"), "n1", "n2")
+    world.put(Kind.JOB, mine)
+    assert [node.crowded for node in world.live.health_of(mine)] == [0, 0]
+    world.put(Kind.JOB, theirs)
+    assert [node.crowded for node in world.live.health_of(mine)] == [0, 8]
+    assert [node.crowded for node in world.live.health_of(theirs)] == [8, 0]
+
+
+def test_a_node_that_failed_a_gang_twice_is_banned(world: World) -> None:
+    twice = tuple(Restart(at=at, reason="NodeLost", node="n3", charged=False) for at in (800.0, 900.0))
+    world.put(Kind.JOB, replace(a_job(), progress=Progress(attempt=1, restarts=twice)))
+    assert world.east.gangs[0].banned == ("n3",)
+    world.clock.advance(150)
+    assert (world.east.gangs[0].avoid, world.east.gangs[0].banned) == (("n3",), ())
+
+
 def test_nodes_that_failed_a_gang_lately_are_avoided(world: World) -> None:
     restart = Restart(at=900.0, reason="NodeLost", node="n3", charged=False)
     world.put(Kind.JOB, replace(a_job(), progress=Progress(attempt=1, restarts=(restart,))))

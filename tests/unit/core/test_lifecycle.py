@@ -24,6 +24,7 @@ from crosstree.core.lifecycle import (
     after_creation,
     avoided,
     backoff,
+    banned,
     next_move,
     wants_placement,
 )
@@ -90,6 +91,22 @@ def test_a_placement_for_a_deleted_namesake_is_given_back() -> None:
 
 def test_a_placed_job_launches_every_missing_worker() -> None:
     assert next_move(facts(placed(3), pods(3)[1:2])) == Launch((0, 2))
+
+
+def test_a_place_that_others_have_taken_too_is_given_back_by_the_gang_that_has_no_pod_yet() -> None:
+    crowd = (a_node(0, crowded=8), a_node(1))
+    assert next_move(facts(placed(2), nodes=crowd)) == Release()
+    assert next_move(facts(placed(2), (a_pod(0),), nodes=crowd)) == Launch((1,))
+
+
+def test_a_gang_whose_place_was_given_twice_waits_for_another_and_says_why() -> None:
+    found = facts(placed(2), nodes=(a_node(0, crowded=8), a_node(1)))
+    stored = after_move(found, Release())
+    assert stored.progress.placement is None
+    assert wants_placement(stored, ())
+    waiting = stored.progress.observed["waiting"]
+    assert waiting["reason"] == "Recovering"
+    assert waiting["message"].startswith("The place of attempt 1 was taken by others")
 
 
 def test_a_worker_lost_before_the_gang_was_ever_ready_is_made_again() -> None:
@@ -299,6 +316,17 @@ def test_nodes_at_fault_are_avoided_for_a_while() -> None:
     ]
     assert avoided(entries, T0 + 299) == ("n1", "n3")
     assert avoided(entries, T0 + 300) == ()
+
+
+def test_a_node_at_fault_twice_is_banned_for_as_long() -> None:
+    entries = [
+        Restart(T0, "NodeNotReady", "n3"),
+        Restart(T0 + 100, "Disrupted", "n3"),
+        Restart(T0, "NodeLost", "n1"),
+    ]
+    assert avoided(entries, T0 + 200) == ("n1", "n3")
+    assert banned(entries, T0 + 200) == ("n3",)
+    assert banned(entries, T0 + 310) == ()
 
 
 def test_a_verdict_alone_moves_nothing() -> None:

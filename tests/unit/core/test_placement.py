@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from crosstree.base.errors import ShapeError
 from crosstree.core.accelerator import Cross, IntraNode, Rule
 from crosstree.core.cycle import run_cycle
-from crosstree.core.plan import Place, Wait
+from crosstree.core.plan import Place, Wait, WaitReason
 from crosstree.core.policy import Policy
 from crosstree.core.snapshot import NodeState, Snapshot
 from crosstree.core.workload import NodeConstraint
@@ -151,6 +152,30 @@ def test_constraint_of_the_job_keeps_it_off_other_nodes():
 def test_nodes_that_failed_the_gang_are_avoided():
     place = placed(a_snapshot(a_pool(leaves=1, nodes=2), gangs=[a_gang(workers=1, avoid=("n000",))]))
     assert nodes(place) == ["n001"]
+
+
+def test_a_node_that_failed_the_gang_is_used_where_there_is_no_other_place():
+    place = placed(a_snapshot(a_pool(leaves=1, nodes=2), gangs=[a_gang(workers=2, avoid=("n000",))]))
+    assert nodes(place) == ["n000", "n001"]
+
+
+def test_a_node_that_failed_the_gang_and_is_not_well_is_never_used():
+    gang = a_gang(workers=2, avoid=("n000",))
+    snapshot = a_snapshot(a_pool(leaves=1, nodes=2), gangs=[gang], states={"n000": NodeState.NOT_READY})
+    assert waits(snapshot).reason is WaitReason.NODES_UNHEALTHY
+
+
+def test_a_node_that_failed_the_gang_twice_is_never_used_and_the_verdict_says_so():
+    gang = a_gang(workers=2, avoid=("n000",), banned=("n000",))
+    wait = waits(a_snapshot(a_pool(leaves=1, nodes=2), gangs=[gang]))
+    assert wait.reason is WaitReason.NODES_UNHEALTHY
+    assert "1 that failed this job more than once" in wait.message
+
+
+def test_a_gang_that_nobody_made_a_mask_for_is_an_error():
+    masks = {NodeConstraint(): np.ones(4, np.bool_)}
+    with pytest.raises(ShapeError, match="no mask"):
+        placed(a_snapshot(a_pool(leaves=1), masks=masks, gangs=[a_gang(workers=1)]))
 
 
 def test_memory_limits_as_well_as_devices():

@@ -8,6 +8,7 @@
 from crosstree.core.lifecycle.decide import (
     QUIET_START,
     avoided,
+    banned,
     next_move,
     told_until,
     wants_placement,
@@ -67,6 +68,7 @@ __all__ = [
     "after_creation",
     "avoided",
     "backoff",
+    "banned",
     "finished",
     "next_move",
     "preempted",

@@ -7,6 +7,7 @@ has just started, was killed half-way, or has missed every event until now.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -82,16 +83,25 @@ def wants_placement(job: Job, pods: Sequence[PodFact]) -> bool:
 
 
 def avoided(restarts: Sequence[Restart], now: float) -> tuple[str, ...]:
-    """Return the nodes that failed a gang lately and should not get it again, sorted."""
-    return tuple(
-        sorted(
-            {
-                restart.node
-                for restart in restarts
-                if restart.node and restart.reason in _INFRASTRUCTURE and now - restart.at < AVOID_SECONDS
-            }
-        )
-    )
+    """Return the nodes that failed a gang lately and should not get it again where there is another place, sorted."""
+    return tuple(sorted(set(_failed(restarts, now))))
+
+
+def banned(restarts: Sequence[Restart], now: float) -> tuple[str, ...]:
+    """Return the nodes that failed a gang more than once lately, sorted: it does not get them, whatever else there is.
+
+    Else a gang that has no other place would fail on such a node again and again, as fast as pods can be made.
+    """
+    failed = Counter(_failed(restarts, now))
+    return tuple(sorted(node for node, times in failed.items() if times > 1))
+
+
+def _failed(restarts: Sequence[Restart], now: float) -> list[str]:
+    return [
+        restart.node
+        for restart in restarts
+        if restart.node and restart.reason in _INFRASTRUCTURE and now - restart.at < AVOID_SECONDS
+    ]
 
 
 def told_until(facts: JobFacts) -> float | None:
@@ -136,7 +146,7 @@ def next_move(facts: JobFacts) -> Move:
     if end := _end(facts):
         return end
     if facts.missing and not was_ready(progress):
-        return _name_taken(facts) or Launch(facts.missing)
+        return _name_taken(facts) or _given_twice(facts) or Launch(facts.missing)
     if not facts.served:
         return Serve()
     return Hold(until=_next_deadline(facts))
@@ -203,6 +213,15 @@ def _name_taken(facts: JobFacts) -> Withdraw | None:
         f"Pod {taken[0].name} exists already and belongs to another object. Delete it, or give this TrainingJob "
         "another name."
     )
+
+
+def _given_twice(facts: JobFacts) -> Release | None:
+    """Give a place back that nobody has taken yet and somebody else has, too, as far as all that is promised counts.
+
+    A leader that was deposed may have stored a placement late, another pod may have come first. Asked only of a gang
+    without a pod: of two that were given one place, that which has pods keeps it.
+    """
+    return Release() if not facts.own and any(node.crowded for node in facts.nodes) else None
 
 
 def _refused(facts: JobFacts) -> Move:
