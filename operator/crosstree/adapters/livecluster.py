@@ -21,13 +21,13 @@ from crosstree.adapters.promises import Promises
 from crosstree.adapters.resources import Kind
 from crosstree.adapters.services import ServiceSink
 from crosstree.adapters.store import Domain, ObjectStore, Translate
-from crosstree.adapters.tree import Tree, manners_of
+from crosstree.adapters.tree import Tree
 from crosstree.adapters.waiting import Waiting
 from crosstree.base.clock import Clock
 from crosstree.core.admission import cluster_of
 from crosstree.core.cluster import Preset
 from crosstree.core.columns import Columns
-from crosstree.core.cutter import Cutter
+from crosstree.core.cutter import MANNERS, Cutter
 from crosstree.core.discovery import Layout
 from crosstree.core.fabrics import FabricPreset
 from crosstree.core.job import Job
@@ -118,9 +118,9 @@ class LiveCluster:
         return self._cutter.cut(
             layout,
             self._waiting.of(name, now),
-            running=self._runs.of(layout),
+            running=self._runs.of(layout, now),
             queues=self._tree.of(name),
-            manners=manners_of(cluster),
+            manners=cluster.manners if cluster is not None else MANNERS,
             suspects=suspects(cluster.failures, now) if cluster is not None else frozenset(),
             spares=cluster.spares if cluster is not None else None,
         )

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from crosstree.adapters.store import ObjectStore
-from crosstree.core.cluster import Cluster
-from crosstree.core.cutter import MANNERS
-from crosstree.core.manners import Manners
 from crosstree.core.queues import QueueSpec
 from crosstree.core.queuetree import serving
 
@@ -31,9 +28,3 @@ class Tree:
         if known is None:
             known = self._known[cluster] = serving(self._store.queues, cluster)
         return known
-
-
-def manners_of(cluster: Cluster | None) -> Manners:
-    """Return how an AICluster schedules; the usual way where nobody said."""
-    manners: Manners = getattr(cluster, "manners", MANNERS)
-    return manners

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from crosstree.core.discovery import Layout
+from crosstree.core.expect import DECLARED_CONFIDENCE, ends
 from crosstree.core.running import Running
 from crosstree.core.snapshot import Pool
 from crosstree.core.tenure import Tenure
+from crosstree.core.workload import Expectation, Source
 
 HomeOf = Callable[[str], str | None]
 """AICluster of an AcceleratorPool by name; None if there is no such object."""
@@ -31,6 +33,7 @@ class _Seen:
     values: dict[str, Running] = field(default_factory=dict)
     answer: tuple[Running, ...] = ()
     stale: set[str] = field(default_factory=set)
+    next_end: float = math.inf
 
 
 class Runs:
@@ -67,22 +70,28 @@ class Runs:
         for seen in self._seen.values():
             seen.stale.add(key)
 
-    def of(self, layout: Layout) -> tuple[Running, ...]:
-        """Return the gangs that hold nodes of an AICluster, by key. O(changed), O(all) for another layout."""
+    def of(self, layout: Layout, now: float) -> tuple[Running, ...]:
+        """Return the gangs that hold nodes of an AICluster, by key, with the ends that are expected at `now`.
+
+        O(changed); O(all) for another layout, and when a gang overruns.
+        """
         seen = self._seen.get(layout.cluster)
         if seen is None or seen.layout is not layout:
             seen = self._seen[layout.cluster] = _opened(layout)
             seen.stale.update(self._tenures)
+        if now >= seen.next_end:
+            seen.stale.update(key for key, one in seen.values.items() if one.ends <= now)
         if not seen.stale:
             return seen.answer
         for key in seen.stale:
-            made = self._made(key, seen)
+            made = self._made(key, seen, now)
             if made is None:
                 seen.values.pop(key, None)
             else:
                 seen.values[key] = made
         seen.stale.clear()
         seen.answer = tuple([seen.values[key] for key in sorted(seen.values)])
+        seen.next_end = min([one.ends for one in seen.answer], default=math.inf)
         return seen.answer
 
     def keep(self, clusters: set[str]) -> None:
@@ -90,7 +99,7 @@ class Runs:
         for gone in self._seen.keys() - clusters:
             del self._seen[gone]
 
-    def _made(self, key: str, seen: _Seen) -> Running | None:
+    def _made(self, key: str, seen: _Seen, now: float) -> Running | None:
         """Return the value for one job; None if it holds no node of this AICluster.
 
         Only nodes of one pool count: of a gang whose nodes an admin has since dealt out to several pools, those in
@@ -119,7 +128,7 @@ class Runs:
             rows=rows,
             counts=counts,
             began=tenure.began,
-            ends=_ends(tenure),
+            ends=_ends(tenure, now),
             saved=tenure.began if tenure.saved is None else tenure.saved,
             restart_cost=tenure.restart_cost,
             leaving=tenure.leaving is not None,
@@ -141,11 +150,12 @@ def _pool(tenure: Tenure, held: list[tuple[int, int]], seen: _Seen) -> tuple[Poo
     return next((one for one in seen.pools.values() if held[0][0] in one[1]), None)
 
 
-def _ends(tenure: Tenure) -> float:
-    if tenure.leaving is not None:
-        return tenure.gone_by
-    expected = tenure.gang.expected
-    return math.inf if expected is None else tenure.began + expected.seconds
+def _ends(tenure: Tenure, now: float) -> float:
+    """Return when the nodes are expected to be free; always later than `now`."""
+    if tenure.leaving is None:
+        return ends(tenure.gang.expected, tenure.began, now)
+    grace = Expectation(tenure.gone_by - tenure.leaving, Source.DECLARED, DECLARED_CONFIDENCE)
+    return ends(grace, tenure.leaving, now)
 
 
 def _same_place(known: Tenure, now: Tenure) -> bool:

@@ -83,6 +83,20 @@ def test_a_declared_duration_says_when_a_gang_ends(world: World) -> None:
     assert running(world)["default/j"].ends == world.clock.now() + 3600.0
 
 
+def test_a_gang_that_overruns_is_expected_to_end_later_and_only_then_becomes_another_object(
+    world: World,
+) -> None:
+    job = a_job(gang={"expected": Expectation(100.0, Source.DECLARED, 0.9)})
+    world.put(Kind.JOB, job)
+    world.live.apply(plan(place(job, "n1", "n2")))
+    began, before = world.clock.now(), world.east
+    assert before.running[0].ends == began + 100.0
+    world.clock.advance(99.0)
+    assert world.east is before
+    world.clock.advance(2.0)
+    assert running(world)["default/j"].ends == began + 150.0
+
+
 def test_a_gang_that_was_told_to_stop_is_leaving_until_its_pods_may_take_no_longer(world: World) -> None:
     template = {"spec": {"terminationGracePeriodSeconds": 120}}
     job = placed(a_job(template=template), "n1", "n2")
@@ -91,6 +105,8 @@ def test_a_gang_that_was_told_to_stop_is_leaving_until_its_pods_may_take_no_long
     world.put(Kind.JOB, told_to_stop(job, 990.0))
     one = running(world)["default/j"]
     assert (one.leaving, one.ends) == (True, 990.0 + 120.0)
+    world.clock.advance(120.0)
+    assert running(world)["default/j"].ends > world.clock.now()
 
 
 def test_nodes_of_a_deleted_job_are_leaving_until_its_last_pod_has_ended(world: World) -> None:
