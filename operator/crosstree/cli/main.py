@@ -21,6 +21,7 @@ from crosstree.cli import (
     explain,
     queues,
     run,
+    simulate,
     status,
     topology,
     validate,
@@ -40,6 +41,7 @@ app.command("status")(status.status)
 app.command("explain")(explain.explain)
 app.command("queues")(queues.queues)
 app.command("topology")(topology.topology)
+app.command("simulate")(simulate.simulate)
 app.command("validate")(validate.validate)
 app.command("crds")(crds.crds)
 bench.command("placement")(bench_placement.placement)

@@ -26,6 +26,7 @@ class Books:
         resized: Times it went on at another size.
         failed: Times a node broke under it.
         lost: Accelerator-seconds for nothing: work since the last checkpoint.
+        until_last_submission: Accelerator-seconds held and usable up to the last submission.
         samples: `(now, used, usable, waiting, asked)` over time.
     """
 
@@ -40,11 +41,11 @@ class Books:
         self.failed = np.zeros(count, np.int64)
         self.lost: Float64 = np.zeros(count)
         self.samples: list[tuple[float, int, int, int, int]] = []
-        self.reasons: dict[str, int] = {}
         self.used_seconds = 0.0
         self.usable_seconds = 0.0
         self.used_while_asked = 0.0
         self.usable_while_asked = 0.0
+        self.until_last_submission = (0.0, 0.0)
         self._now = 0.0
         self._gap = 0.0
         self._sampled = -np.inf
@@ -63,6 +64,10 @@ class Books:
             self.usable_while_asked += min(usable, used + asked) * seconds
         if now - self._sampled >= self._gap:
             self._sample((now, used, usable, waiting, asked))
+
+    def submissions_end(self) -> None:
+        """Note that nothing is submitted any more: what follows is the tail."""
+        self.until_last_submission = (self.used_seconds, self.usable_seconds)
 
     def started(self, tenant: Tenant, now: float) -> None:
         """Note a start."""

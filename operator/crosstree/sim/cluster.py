@@ -192,13 +192,16 @@ class SimulatedCluster:
         """Return when something happens by itself, seconds since the epoch; `math.inf` for never."""
         return self._calendar.next()
 
-    def advance(self, until: float) -> None:
-        """Let time pass, and happen what happens in it."""
+    def advance(self, until: float) -> int:
+        """Let time pass, and happen what happens in it; return how many things did."""
+        happened = 0
         while (found := self._calendar.take(until)) is not None:
             at, event = found
             self.clock.advance(max(0.0, at - self.clock.now()))
             self._happen(event)
+            happened += 1
         self.clock.advance(max(0.0, until - self.clock.now()))
+        return happened
 
     def close(self) -> None:
         """Tell the journal about the time up to now."""

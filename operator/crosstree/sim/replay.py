@@ -170,6 +170,9 @@ class Replay:
             if arrival <= fault:
                 self._submit(progress.submitted, arrival)
                 progress.submitted += 1
+                if progress.submitted == len(self._arrivals):
+                    self.cluster.close()
+                    self.books.submissions_end()
             else:
                 assert self._fault is not None
                 self.cluster.fail(self._fault.row, self._fault.repair)
@@ -185,7 +188,8 @@ class Replay:
             for failure in report.failures:
                 raise failure.error
             progress.decisions += sum(len(plan.decisions) for plan in report.plans)
-            if not report.plans or not self.cluster.promised:
+            happened = self.cluster.advance(self.clock.now())
+            if not report.plans or not (happened or self.cluster.promised):
                 break
         progress.now = self.clock.now()
         progress.waiting = self.cluster.waiting

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 
 from crosstree.base.errors import SpecError
-from crosstree.core.queues import QueueSpec, Quota
 from crosstree.sim.inventory import ANY, Inventory
 from crosstree.sim.traces.jobs import Jobs
 
@@ -85,11 +84,3 @@ def possible(jobs: Jobs, nodes: Inventory) -> Jobs:
     if not limits.any():
         return jobs
     return jobs.only(np.flatnonzero(~limits), tooLarge=int(limits.sum()))
-
-
-def guarantees(nodes_of: dict[str, int], per_node: int) -> tuple[QueueSpec, ...]:
-    """Make a queue of every virtual cluster, which is guaranteed the accelerators of its nodes."""
-    return tuple(
-        QueueSpec(name, quotas=(Quota("*", guaranteed=count * per_node),))
-        for name, count in sorted(nodes_of.items())
-    )

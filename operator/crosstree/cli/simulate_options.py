@@ -1,0 +1,110 @@
+"""What `crosstree simulate` is asked for, as one value, and the scenario it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crosstree.sim.inventory import Inventory
+    from crosstree.sim.replay import Scenario
+    from crosstree.sim.traces.jobs import Jobs
+
+
+class Policy(Enum):
+    """Who decides; `sim.policies` says what each is."""
+
+    PRODUCTION = "production"
+    SHORTEST_EXPECTED = "shortest-expected"
+    FIFO = "fifo"
+    EASY = "easy"
+    BEST_FIT = "best-fit"
+    LAS = "las"
+    RANDOM = "random"
+    SRTF_ORACLE = "srtf-oracle"
+
+
+class Hints(Enum):
+    """What owners say of durations."""
+
+    EXACT = "exact"
+    DOUBLE = "x2"
+    HALF = "/2"
+    ABSENT = "absent"
+
+    @property
+    def factor(self) -> float:
+        """The multiple of the truth; 0 for nothing."""
+        return {Hints.EXACT: 1.0, Hints.DOUBLE: 2.0, Hints.HALF: 0.5, Hints.ABSENT: 0.0}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The options of the verb, in their own units."""
+
+    trace: Path
+    nodes: Path
+    fabric: Path | None = None
+    queues: Path | None = None
+    load: float | None = None
+    copies: int = 1
+    tiles: int = 1
+    jobs: int | None = None
+    days: float | None = None
+    speeds: Mapping[str, float] | None = None
+    hints: Hints = Hints.EXACT
+    failures: float = 0.0
+    repair: float = 4.0
+    seed: int = 1
+    window: float = 1.0
+    checkpoint: float = 30.0
+    restart: float = 60.0
+    grace: float = 30.0
+    saves: bool = False
+    prefer: str = "leaf"
+
+    def scenario(self) -> Scenario:
+        """Read the files and make the scenario.
+
+        Raises:
+            SpecError: a file is bad; the text says file, line, column, what was found and what would do.
+        """
+        import math
+
+        from crosstree.sim.failures import Failures
+        from crosstree.sim.replay import Scenario
+        from crosstree.sim.runtime import Runtime
+        from crosstree.sim.traces import shape
+        from crosstree.sim.traces.queues import queues
+
+        nodes = self._inventory()
+        return Scenario(
+            nodes=nodes,
+            jobs=self._jobs(nodes),
+            runtime=Runtime(self.checkpoint * 60, self.restart, self.grace, self.saves, self.speeds or {}),
+            queues=queues(self.queues, nodes) if self.queues is not None else (),
+            failures=Failures(self.failures, self.repair * 3600, self.seed) if self.failures else None,
+            hint=self.hints.factor,
+            window=self.window,
+            prefer=self.prefer if self.prefer in nodes.levels else "",
+            until=self.days * shape.DAY if self.days is not None else math.inf,
+        )
+
+    def _inventory(self) -> Inventory:
+        from crosstree.sim.inventory import inventory
+        from crosstree.sim.traces.nodes import nodes, on_fabric, tiled
+
+        facts = tiled(nodes(self.nodes), self.tiles)
+        return inventory(on_fabric(facts, nodes(self.fabric)) if self.fabric is not None else facts)
+
+    def _jobs(self, nodes: Inventory) -> Jobs:
+        from crosstree.sim.traces import shape
+        from crosstree.sim.traces.read import read
+
+        found = shape.superposed(read(self.trace), self.copies)
+        if self.load is not None:
+            found = shape.loaded(found, self.load, nodes.total)
+        return shape.possible(shape.first(found, self.jobs, self.days), nodes)
