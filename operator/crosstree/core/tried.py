@@ -47,5 +47,6 @@ def shape_of(gang: Gang) -> Shape:
     """Strip a gang of what does not matter to where it fits: who it is, whose turn it is, how long it stays."""
     return (
         gang.workers, gang.devices, gang.models, gang.vendor, gang.requests, gang.required, gang.preferred,
-        gang.groups, gang.constraint, gang.avoid, gang.recovering, gang.before, gang.sizes, gang.priority < 0,
+        gang.groups, gang.constraint, gang.avoid, gang.banned, gang.recovering, gang.before, gang.sizes,
+        gang.priority < 0,
     )  # fmt: skip
