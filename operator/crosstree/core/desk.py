@@ -12,6 +12,7 @@ import numpy as np
 
 from crosstree.core.candidates import wanted
 from crosstree.core.capacity import Trial
+from crosstree.core.expiry import Expiry
 from crosstree.core.horizon import Horizon, Reservation
 from crosstree.core.manners import Backfill
 from crosstree.core.patience import put_off_too_often
@@ -46,6 +47,7 @@ class Desk:
     accounts: Accounts
     horizon: Horizon
     search: Search
+    quotas: Expiry
     _tried: Tried = field(default_factory=Tried)
     _due: list[float] = field(default_factory=list)
     _told: list[int] = field(default_factory=lambda: [0])
@@ -95,6 +97,16 @@ class Desk:
         unkept = Forecast(found.forecast.start, found.forecast.confidence * UNKEPT)
         return replace(found, forecast=unkept)
 
+    def foresee(self, gang: Gang) -> Forecast | None:
+        """Say when the limits that keep a gang from starting are expected to leave room for it; None if unknown."""
+        if self._told[0] >= self.policy.reservations:
+            return None
+        self._told[0] += 1
+        forecast = self.quotas.earliest(gang)
+        if forecast is not None:
+            self.note_due(forecast.start)
+        return forecast
+
     def failed(self, gang: Gang) -> bool:
         """Say whether a gang like this one has failed in this cycle: then it fails again."""
         return self._tried.failed(gang)
@@ -129,7 +141,8 @@ def open_desk(snapshot: Snapshot, policy: Policy, now: float) -> Desk:
     trial = Trial(snapshot)
     accounts = Accounts(snapshot.queues, snapshot.running, capacity_of(snapshot))
     horizon = Horizon(trial, now)
-    return Desk(snapshot, policy, now, trial, accounts, horizon, Search(horizon))
+    quotas = Expiry(accounts, horizon.timeline, snapshot.pools)
+    return Desk(snapshot, policy, now, trial, accounts, horizon, Search(horizon), quotas)
 
 
 def capacity_of(snapshot: Snapshot) -> dict[str, int]:

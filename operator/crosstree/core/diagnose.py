@@ -88,7 +88,7 @@ def diagnose(gang: Gang, candidate: Candidate, trial: Trial) -> Diagnosis:
     if isinstance(empty, Shortfall):
         found = _facts(gang, pool, need, empty, trial, WaitReason.SHAPE_IMPOSSIBLE)
         return replace(found, missing=request.missing)
-    short = _short(pack(pool.fabric, trial.open_slots(gang, pool), need))
+    short = _short(pack(pool.fabric, trial.usable_slots(gang, pool), need))
     free = trial.slots(gang, pool)
     open_to_it = admitted & (gang.recovering | ~trial.spares(pool))
     if isinstance(pack(pool.fabric, np.where(open_to_it, free, 0), need), Packed):

@@ -19,6 +19,7 @@ from crosstree.core.capacity import Trial
 from crosstree.core.desk import Desk
 from crosstree.core.diagnose import Diagnosis, NodeCounts, diagnose
 from crosstree.core.explain_quota import Bars, QuotaWords
+from crosstree.core.explain_time import TimeWords
 from crosstree.core.placement.need import Need, Packed
 from crosstree.core.placement.pack import pack
 from crosstree.core.plan import Wait, WaitReason
@@ -26,6 +27,7 @@ from crosstree.core.policy import Policy
 from crosstree.core.seat import counts_of
 from crosstree.core.snapshot import Pool, Snapshot
 from crosstree.core.start import Refused
+from crosstree.core.tried import Shape, shape_of
 from crosstree.core.workload import Footprint, Gang
 
 SHOWN = 6
@@ -43,23 +45,32 @@ class Effort(Enum):
 
 def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
     """Explain each gang that does not start; gangs of one shape share the work and the words."""
-    known: dict[tuple[Gang, str, Bars], Wait] = {}
-    result: list[Wait] = []
+    known: dict[tuple[Shape, str, Bars], Wait] = {}
+    times = TimeWords(desk)
     quotas = QuotaWords(desk, lambda gang: verdict(gang, desk.trial, desk.policy, Effort.COUNTS))
+    result: list[Wait] = []
     for one in refused:
         gang = one.gang
-        shape = replace(gang, key="", uid="", queue="", priority=0, created=0.0)
-        # Quotas are told of in the words of one namespace: it may know the names of its own jobs only.
-        bars = quotas.bars(gang)
-        same = (shape, f"{gang.queue} {gang.key.partition('/')[0]}" if bars else "", bars)
-        if same not in known:
-            thorough = Effort.FULL if len(known) < desk.policy.explained_in_full else Effort.COUNTS
-            found = quotas.verdict(gang, bars) if bars else verdict(gang, desk.trial, desk.policy, thorough)
-            known[same] = replace(found, message=_bounded(found.message, desk.policy))
-        forecast = one.reservation.forecast if one.reservation is not None else None
+        found = times.held_off(one)
+        if found is None:
+            # Quotas are told of in the words of one namespace: it may know the names of its own jobs only.
+            bars = quotas.bars(gang)
+            same = (shape_of(gang), f"{gang.queue} {gang.key.partition('/')[0]}" if bars else "", bars)
+            if same not in known:
+                thorough = Effort.FULL if len(known) < desk.policy.explained_in_full else Effort.COUNTS
+                with desk.horizon.as_of(one.ahead):
+                    made = (
+                        quotas.verdict(gang, bars)
+                        if bars
+                        else verdict(gang, desk.trial, desk.policy, thorough)
+                    )
+                known[same] = replace(made, message=_bounded(made.message, desk.policy))
+            found = known[same]
+        forecast = one.reservation.forecast if one.reservation is not None else one.forecast
         result.append(
             replace(
-                known[same],
+                found,
+                message=times.with_time(found.message, one),
                 key=gang.key,
                 uid=gang.uid,
                 position=one.position,
@@ -145,7 +156,7 @@ def tried(gang: Gang, before: Footprint, accepted: Sequence[Candidate], trial: T
     for one in accepted:
         if one.pool.name == before.pool:
             had = counts_of(one.pool.fabric, before)
-            usable = int(np.count_nonzero((had > 0) & (trial.open_slots(gang, one.pool) >= had)))
+            usable = int(np.count_nonzero((had > 0) & (trial.usable_slots(gang, one.pool) >= had)))
     return f"It recovers: {usable} of the {len(before.counts)} nodes it had can be used, and the rest has no room near."
 
 

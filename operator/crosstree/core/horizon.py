@@ -7,6 +7,8 @@ of the line, so that they follow what has become of the durations they rest on.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
 
@@ -22,6 +24,9 @@ from crosstree.core.shapes import EMPTY_GRAIN, grain_of
 from crosstree.core.snapshot import Pool
 from crosstree.core.timeline import Timeline
 from crosstree.core.workload import Gang
+
+EVERY_ONE = 1 << 30
+"""More reservations than there are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +76,7 @@ class Horizon:
         self.timeline = Timeline(trial, now)
         self.held = Held(trial.snapshot.allocatable)
         self._counted: list[Taken] = []
+        self._shown = EVERY_ONE
         self._pools = {pool.name: pool for pool in trial.snapshot.pools}
 
     def open_slots(self, gang: Gang, pool: Pool, slots: Int64) -> Int64:
@@ -82,7 +88,18 @@ class Horizon:
             return slots
         self._count_bookings()
         until = self.now + trusted(gang.expected)
-        return self._cut(gang, pool, slots, np.flatnonzero(self.held.since < until))
+        return self._cut(
+            gang, pool, slots, np.flatnonzero((self.held.since < until) & (self.held.who < self._shown))
+        )
+
+    @contextmanager
+    def as_of(self, made: int) -> Iterator[None]:
+        """Let `open_slots` answer as when there were only so many reservations."""
+        self._shown = made
+        try:
+            yield
+        finally:
+            self._shown = EVERY_ONE
 
     def slots_at(self, gang: Gang, pool: Pool, at: float) -> Int64:
         """Count the workers that each node holds from a later instant on for as long as the gang runs: int64 (n,)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from crosstree.core.candidates import candidates
 from crosstree.core.desk import Desk
 from crosstree.core.horizon import Reservation
-from crosstree.core.plan import Place, Promise
+from crosstree.core.plan import Forecast, Place, Promise
 from crosstree.core.preemption import propose
 from crosstree.core.quota import Excess
 from crosstree.core.seat import seat, seat_again
@@ -24,6 +24,8 @@ class Refused:
         excess: The limit that stands in its way on every model it takes; None if quota does not.
         promise: The place that is going to be cleared for it; None if none is.
         reservation: When it is expected to start, and where; None if that can't be told.
+        forecast: When a limit is expected to leave room for it; None if none is in its way, or that can't be told.
+        ahead: Reservations there were when it had its turn.
     """
 
     gang: Gang
@@ -31,6 +33,8 @@ class Refused:
     excess: Excess | None = None
     promise: Promise | None = None
     reservation: Reservation | None = None
+    forecast: Forecast | None = None
+    ahead: int = 0
 
 
 def start(gang: Gang, position: int, desk: Desk) -> Place | Refused:
@@ -45,7 +49,10 @@ def start(gang: Gang, position: int, desk: Desk) -> Place | Refused:
     if promise := propose(gang, desk):
         return Refused(gang, position, limit, promise=promise)
     # 3. Capacity that comes free; none is of use beyond a limit.
-    return Refused(gang, position, limit, reservation=desk.reserve(gang) if limit is None else None)
+    if limit is not None:
+        return Refused(gang, position, limit, forecast=desk.foresee(gang))
+    ahead = len(desk.horizon.reservations)
+    return Refused(gang, position, reservation=desk.reserve(gang), ahead=ahead)
 
 
 def place(gang: Gang, desk: Desk) -> Place | None:

@@ -1,0 +1,142 @@
+"""Time in words: who holds a gang off nodes that are free, when it is expected to start, and what it waits for.
+
+Jobs of the gang's own namespace are named, others are counted. Times are rounded up, the more the further away they
+are, so that the words stay while little changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from crosstree.core.candidates import candidates
+from crosstree.core.desk import Desk
+from crosstree.core.expect import trusted
+from crosstree.core.horizon import Reservation
+from crosstree.core.placement.need import Packed
+from crosstree.core.placement.pack import pack
+from crosstree.core.plan import Forecast, Wait, WaitReason
+from crosstree.core.start import Refused
+from crosstree.core.tried import Shape, shape_of
+from crosstree.core.workload import Gang
+
+_ROUNDING = ((3_600.0, 60), (21_600.0, 300), (86_400.0, 1_800))
+"""Up to so many seconds away, a time is rounded up to so many; to an hour beyond."""
+
+_ENDINGS = (
+    ("; else it starts when running work ends.", "; else "),
+    (" would start it now.", " would start it now; else "),
+    (" It starts when running work ends.", " "),
+)
+"""How a way out ends, and how it goes on where a time can be told."""
+
+
+class TimeWords:
+    """Tells about reservations as they stood when each gang had its turn."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._fits: dict[Shape, str] = {}
+
+    def held_off(self, one: Refused) -> Wait | None:
+        """Explain a gang that would fit now if nothing were reserved; None if it would not."""
+        if not one.ahead:
+            return None
+        gang, desk = one.gang, self._desk
+        shape = shape_of(gang)
+        if shape not in self._fits:
+            self._fits[shape] = "" if desk.search.hopeless(gang) else self._where_it_fits(gang)
+        name = self._fits[shape]
+        pool = next((pool for pool in desk.snapshot.pools if pool.name == name), None)
+        if pool is None:
+            return None
+        others = desk.horizon.in_the_way(gang, pool, one.ahead)
+        if not others:
+            return None
+        first = min(others, key=lambda other: other.since)
+        size = f"{_workers(gang.workers)} of {gang.devices} {pool.profile.id}"
+        owner = _owner(first, gang, others)
+        if first.since <= desk.now:
+            text = (
+                f"{size} would fit now, but nodes for them are kept for {owner}, put off too often already."
+            )
+        else:
+            stays = (
+                "this job would still be on them then"
+                if trusted(gang.expected) < float("inf")
+                else "nothing is known of how long this job runs"
+            )
+            begin = clock(first.since, desk.now)
+            text = (
+                f"{size} would fit now, but nodes for them are reserved {begin} for {owner}, and {stays}. "
+                "A spec.expectedDuration that ends before that would start it now."
+            )
+        return Wait(gang.key, gang.uid, WaitReason.RESERVED_FOR_OTHER, text)
+
+    def with_time(self, message: str, one: Refused) -> str:
+        """Put into a sentence when the gang is expected to start and what it waits for, within the longest message."""
+        told = one.reservation.forecast if one.reservation is not None else one.forecast
+        if told is None:
+            return message
+        words = self._expected(told, one)
+        end, link = next(((end, link) for end, link in _ENDINGS if message.endswith(end)), ("", " "))
+        head, tail = message.removesuffix(end) + link, words
+        if not link.endswith("else "):
+            tail = tail[0].upper() + tail[1:]
+        room = self._desk.policy.max_message - len(tail)
+        return (head if len(head) <= room else head[: max(room - 2, 0)].rstrip() + "… ") + tail
+
+    def _expected(self, told: Forecast, one: Refused) -> str:
+        when = f"expected {clock(told.start, self._desk.now)}"
+        if one.reservation is None:
+            return f"{when}{_guess(told)}."
+        blockers, behind = one.reservation.blockers, one.reservation.behind
+        parts = []
+        if blockers:
+            parts.append(f"when {_jobs(blockers, one.gang)} {'ends' if len(blockers) == 1 else 'have ended'}")
+        if behind:
+            parts.append(f"after {len(behind)} of the jobs that wait before it")
+        return f"{when}{''.join(f' {part}' for part in parts)}{_guess(told)}."
+
+    def _where_it_fits(self, gang: Gang) -> str:
+        """Return the name of the first pool that would hold the gang now if nothing were reserved; empty if none."""
+        trial = self._desk.trial
+        for one in candidates(gang, trial.snapshot.pools, trial.free, trial.snapshot.allocatable)[0]:
+            if self._desk.affords(gang, one.pool.profile.id) and isinstance(
+                pack(one.pool.fabric, trial.usable_slots(gang, one.pool), one.need), Packed
+            ):
+                return one.pool.name
+        return ""
+
+
+def clock(at: float, now: float) -> str:
+    """Write an instant for people: `at 14:20 UTC`, with its day where that is another one."""
+    step = next((step for away, step in _ROUNDING if at - now <= away), 3_600)
+    moment = datetime.fromtimestamp(-(-int(at) // step) * step, UTC)
+    if moment.date() == datetime.fromtimestamp(now, UTC).date():
+        return moment.strftime("at %H:%M UTC")
+    return moment.strftime("on %Y-%m-%d at %H:%M UTC")
+
+
+def _jobs(keys: Sequence[str], gang: Gang) -> str:
+    """Name the last of these jobs if it is of the gang's namespace, and count the others."""
+    own = gang.key.partition("/")[0]
+    if keys[0].partition("/")[0] != own:
+        return "a job of another namespace" if len(keys) == 1 else f"{len(keys)} jobs"
+    more = len(keys) - 1
+    return f"job {keys[0]}" if not more else f"job {keys[0]} and {more} more"
+
+
+def _owner(first: Reservation, gang: Gang, others: Sequence[Reservation]) -> str:
+    own = gang.key.partition("/")[0] == first.gang.key.partition("/")[0]
+    who = f"job {first.gang.key}" if own else "a job of another namespace"
+    more = len(others) - 1
+    return f"{who}, which is before it in the line" + (f", and {more} more" if more else "")
+
+
+def _guess(told: Forecast) -> str:
+    return "" if told.confidence > 0 else ", at a guess: nothing is known of how long they run"
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker" if count == 1 else f"{count} workers"
