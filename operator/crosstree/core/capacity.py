@@ -15,7 +15,8 @@ import numpy as np
 
 from crosstree.core import fit, spares
 from crosstree.core.arrays import Bool, Int32, Int64
-from crosstree.core.shapes import grain_of
+from crosstree.core.running import Running
+from crosstree.core.shapes import EMPTY_GRAIN, grain_of
 from crosstree.core.snapshot import Pool, Snapshot
 from crosstree.core.workload import Gang
 
@@ -93,7 +94,7 @@ class Trial:
     def usable_slots(self, gang: Gang, pool: Pool) -> Int64:
         """Count the workers that each node holds now: `slots`, zero where anything forbids the node.
 
-        State, constraint, and being a spare, which only a gang that recovers may use.
+        State, constraint, and being a spare, which only some gangs may use.
 
         Returns:
             int64 (n,), in pool order; a new array.
@@ -103,7 +104,7 @@ class Trial:
     def allowed(self, gang: Gang, pool: Pool) -> Bool:
         """Say which nodes of the pool a gang may use, whatever is free there: Bool (n,), in pool order."""
         allowed = fit.usable(pool, self.snapshot) & fit.admitted(gang, pool, self.snapshot)
-        if not gang.recovering:
+        if not spares.open_to(gang, self.snapshot):
             allowed &= ~self.spares(pool)
         return allowed
 
@@ -112,6 +113,14 @@ class Trial:
         if pool.name not in self._spares:
             self._spares[pool.name] = spares.ready(self.snapshot, pool)
         return self._spares[pool.name]
+
+    def positions(self, pool: Pool) -> Int32:
+        """Map rows of the snapshot to positions in the pool: int32 (N,), -1 for rows outside it. Shared."""
+        if pool.name not in self._position:
+            position = np.full(len(self.snapshot.names), -1, np.int32)
+            position[pool.nodes] = np.arange(len(pool.nodes), dtype=np.int32)
+            self._position[pool.name] = position
+        return self._position[pool.name]
 
     def take(self, gang: Gang, pool: Pool, rows: Int32, counts: Int64) -> None:
         """Put `counts` workers of the gang on `rows`.
@@ -132,6 +141,33 @@ class Trial:
             self.free[rows, request.device_column] -= request.devices * counts
             self.grain[rows] = np.minimum(self.grain[rows], grain_of(request.devices))
 
+    def release(self, running: Running, counts: Int64 | None = None) -> None:
+        """Give back the nodes of a running gang, as if it had ended.
+
+        Args:
+            running: Who holds them.
+            counts: Workers that go on each of its rows, int64 (m,), where only some of them do; None for all.
+
+        No node ever gets more than it has to offer: a worker that ended has given its place back before. What is known
+        of the scatter of free devices stays as it was while others are on the node, for they may be the cause of it.
+        """
+        pool = next((one for one in self.snapshot.pools if one.name == running.pool), None)
+        if pool is None:
+            return
+        rows, going = running.rows, running.counts if counts is None else counts
+        self._undo.append((rows, self.free[rows], self.grain[rows].astype(np.int64)))
+        self._touched.append(rows)
+        request = fit.request_of(running.gang, pool, self.snapshot.resources)
+        offered = self.snapshot.allocatable
+        for column, amount in ((request.device_column, request.devices), *request.others):
+            if amount:
+                back = self.free[rows, column] + amount * going
+                self.free[rows, column] = np.maximum(
+                    np.minimum(back, offered[rows, column]), self.free[rows, column]
+                )
+        idle = self.free[rows, pool.column] >= offered[rows, pool.column]
+        self.grain[rows] = np.where(idle, EMPTY_GRAIN, self.grain[rows])
+
     def checkpoint(self) -> int:
         """Return a mark to roll back to."""
         return len(self._undo)
@@ -147,11 +183,3 @@ class Trial:
 
     def _compute(self, request: fit.Request, pool: Pool, rows: Int32) -> Int64:
         return fit.slots(request, pool, rows, self.snapshot.allocatable, self.free, self.grain)
-
-    def positions(self, pool: Pool) -> Int32:
-        """Map snapshot rows to positions in the pool; -1 for rows outside it."""
-        if pool.name not in self._position:
-            position = np.full(len(self.snapshot.names), -1, np.int32)
-            position[pool.nodes] = np.arange(len(pool.nodes), dtype=np.int32)
-            self._position[pool.name] = position
-        return self._position[pool.name]

@@ -11,7 +11,7 @@ from crosstree.core.desk import open_desk
 from crosstree.core.line import line
 from crosstree.core.plan import Decision, Plan
 from crosstree.core.policy import Policy
-from crosstree.core.preemption import keep_promise
+from crosstree.core.promises import keep_promise
 from crosstree.core.resize import growth
 from crosstree.core.snapshot import Snapshot
 from crosstree.core.start import Refused, start

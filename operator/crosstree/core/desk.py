@@ -12,6 +12,7 @@ import numpy as np
 
 from crosstree.core.candidates import wanted
 from crosstree.core.capacity import Trial
+from crosstree.core.clearing import Clearing
 from crosstree.core.expiry import Expiry
 from crosstree.core.horizon import Horizon, Reservation
 from crosstree.core.manners import Backfill
@@ -48,6 +49,7 @@ class Desk:
     horizon: Horizon
     search: Search
     quotas: Expiry
+    clearing: Clearing = field(default_factory=Clearing)
     _tried: Tried = field(default_factory=Tried)
     _due: list[float] = field(default_factory=list)
     _told: list[int] = field(default_factory=lambda: [0])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from crosstree.core import fit
+from crosstree.core import fit, spares
 from crosstree.core.arrays import Bool
 from crosstree.core.candidates import Candidate
 from crosstree.core.capacity import Trial
@@ -90,7 +90,7 @@ def diagnose(gang: Gang, candidate: Candidate, trial: Trial) -> Diagnosis:
         return replace(found, missing=request.missing)
     short = _short(pack(pool.fabric, trial.usable_slots(gang, pool), need))
     free = trial.slots(gang, pool)
-    open_to_it = admitted & (gang.recovering | ~trial.spares(pool))
+    open_to_it = admitted & (spares.open_to(gang, snapshot) | ~trial.spares(pool))
     if isinstance(pack(pool.fabric, np.where(open_to_it, free, 0), need), Packed):
         return _facts(gang, pool, need, short, trial, WaitReason.NODES_UNHEALTHY)
     return _facts(gang, pool, need, short, trial, _reason(gang, pool, short, trial))
@@ -109,7 +109,7 @@ def _reason(gang: Gang, pool: Pool, short: Shortfall, trial: Trial) -> WaitReaso
             return WaitReason.FRAGMENTED
         case Limit.TOTAL:
             usable = fit.usable(pool, trial.snapshot) & fit.admitted(gang, pool, trial.snapshot)
-            usable &= gang.recovering | ~trial.spares(pool)
+            usable &= spares.open_to(gang, trial.snapshot) | ~trial.spares(pool)
             devices = np.maximum(trial.free[pool.nodes, pool.column], 0)[usable].sum()
             scattered = gang.devices > 0 and devices >= gang.workers * gang.devices
             return WaitReason.FRAGMENTED if scattered else WaitReason.NOT_ENOUGH_FREE
@@ -137,7 +137,7 @@ def _counts(gang: Gang, pool: Pool, trial: Trial, inside: Bool) -> NodeCounts:
     open_now = fit.admitted(gang, pool, snapshot)
     healthy = inside & (state == NodeState.USABLE)
     holding = trial.slots(gang, pool) > 0
-    spare = healthy & open_now & holding & (trial.spares(pool) & (not gang.recovering))
+    spare = healthy & open_now & holding & (trial.spares(pool) & (not spares.open_to(gang, snapshot)))
     usable = healthy & open_now & ~spare
 
     ill = inside & np.isin(state, (NodeState.UNHEALTHY, NodeState.AVOIDED))

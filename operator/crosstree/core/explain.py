@@ -16,13 +16,14 @@ import numpy as np
 from crosstree.base.words import listed
 from crosstree.core.candidates import Candidate, Rejection, candidates, judge, wanted
 from crosstree.core.capacity import Trial
+from crosstree.core.clearing_words import waits
 from crosstree.core.desk import Desk
 from crosstree.core.diagnose import Diagnosis, NodeCounts, diagnose
 from crosstree.core.explain_quota import Bars, QuotaWords
 from crosstree.core.explain_time import TimeWords
 from crosstree.core.placement.need import Need, Packed
 from crosstree.core.placement.pack import pack
-from crosstree.core.plan import Wait, WaitReason
+from crosstree.core.plan import Promise, Wait, WaitReason
 from crosstree.core.policy import Policy
 from crosstree.core.seat import counts_of
 from crosstree.core.snapshot import Pool, Snapshot
@@ -51,6 +52,9 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
     result: list[Wait] = []
     for one in refused:
         gang = one.gang
+        if one.promise is not None:
+            result.append(promised(gang, one.promise, one.position, desk))
+            continue
         found = times.held_off(one)
         if found is None:
             # Quotas are told of in the words of one namespace: it may know the names of its own jobs only.
@@ -75,10 +79,23 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
                 uid=gang.uid,
                 position=one.position,
                 forecast=forecast,
-                promise=one.promise,
+                had=gang.promise,
             )
         )
     return result
+
+
+def promised(gang: Gang, promise: Promise, position: int, desk: Desk) -> Wait:
+    """Say who makes room for a gang, and where."""
+    return Wait(
+        gang.key,
+        gang.uid,
+        WaitReason.WAITING_FOR_PREEMPTION,
+        _bounded(waits(gang, promise, desk.snapshot.pools), desk.policy),
+        position=position,
+        promise=promise,
+        had=gang.promise,
+    )
 
 
 def verdict(gang: Gang, trial: Trial, policy: Policy, effort: Effort) -> Wait:

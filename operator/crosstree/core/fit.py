@@ -31,6 +31,11 @@ class Request:
     amounts: tuple[int, ...]
     missing: tuple[str, ...] = ()
 
+    @property
+    def others(self) -> tuple[tuple[int, int], ...]:
+        """Column and amount of every resource but the accelerator."""
+        return tuple(zip(self.columns, self.amounts, strict=True))
+
 
 def request_of(gang: Gang, pool: Pool, resources: tuple[str, ...]) -> Request:
     """Translate a gang's request into columns of a snapshot with these `resources`."""

@@ -95,14 +95,18 @@ class Promise:
         nodes: Places of its workers there, as in `Place`.
         victims: Uids of the jobs that have to stop or shrink first, in order.
         smaller: Of those victims that shrink, uid and number of workers they go on with.
-        until: When the plan is void if it has not come true, seconds since the epoch.
+        jobs: Their names, one each, empty for a job of another namespace than the gang's.
+        until: When the plan is void if it has not come true, whole seconds since the epoch.
+        since: When it was made, whole seconds since the epoch: a victim that began later is another matter.
     """
 
     pool: str
     nodes: tuple[NodeShare, ...]
     victims: tuple[str, ...]
     until: float
+    since: float = 0.0
     smaller: tuple[tuple[str, int], ...] = ()
+    jobs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,7 @@ class Wait:
         position: Place in the line of its queue, 1 for the next; 0 where it stands in none.
         forecast: When it is expected to start; None if that can't be told.
         promise: The place being cleared for it; None if there is none. Victims are only evicted once this is stored.
+        had: The promise it had when this was decided: a status that has got another one meanwhile keeps that.
     """
 
     key: str
@@ -161,6 +166,7 @@ class Wait:
     position: int = 0
     forecast: Forecast | None = None
     promise: Promise | None = None
+    had: Promise | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +178,8 @@ class Evict:
     beneficiary: str
     """`namespace/name` of the TrainingJob that gets the place."""
     message: str
+    reclaimed: bool = False
+    """The place was borrowed, and goes to a queue that it is guaranteed to; else it goes to a higher priority."""
 
 
 @dataclass(frozen=True, slots=True)

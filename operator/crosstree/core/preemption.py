@@ -1,28 +1,297 @@
 """Which running gangs have to make room for a waiting one, and the promise that comes of it.
 
 Two steps, so that no eviction is ever for nothing: a cycle proposes a `Promise`, which is stored in the waiting job's
-status; only a cycle that finds it there evicts its victims, holds what comes free, and places the gang.
+status; only a cycle that finds it there evicts its victims, holds what comes free, and places the gang (`promises`).
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from crosstree.core.arrays import Bool, Int64
+from crosstree.core.candidates import Candidate, candidates
+from crosstree.core.claims import Grounds
+from crosstree.core.clearance import grounds_of, hold_free, look_ahead, release, ripe, rows_of
+from crosstree.core.clearing_words import victims_names
 from crosstree.core.desk import Desk
-from crosstree.core.plan import Decision, Promise
+from crosstree.core.ground import Ground, costs, tenants
+from crosstree.core.manners import Preemption
+from crosstree.core.placement.need import Packed
+from crosstree.core.placement.pack import pack
+from crosstree.core.plan import Place, Promise
+from crosstree.core.queues import ANY_MODEL
+from crosstree.core.running import Running
+from crosstree.core.seat import seat, seat_again
+from crosstree.core.snapshot import Pool
+from crosstree.core.victims import Choice, cheapest
 from crosstree.core.workload import Gang
+
+SOON_SECONDS = 60.0
+"""Whoever starts within this time because others end anyway stops nobody: ending takes a stopped gang as long."""
+
+PROMISE_SECONDS = 600.0
+"""How long a place is cleared, beyond what its victims may take to save their work, before the plan is given up."""
+
+SEARCHES = 64
+"""Searches made in full in a cycle; each costs about as much as some placements."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Way:
+    """One way to make room: who goes, so that the gang fits on which pool."""
+
+    choice: Choice
+    candidate: Candidate
+    grounds: Grounds
 
 
 def propose(gang: Gang, desk: Desk) -> Promise | None:
     """Find the victims that cost least and whose nodes, with what is free, hold the gang; None if none do.
 
-    Nothing is booked but what the promise holds.
+    None as well if the gang starts soon without: what those leave that are being stopped already, or end within a
+    minute, is waited for. What the promise can hold now is booked; nothing else is.
+
+    O(K log K) for K pairs of running gang and node; a shape of gang that found nobody is not tried again in the cycle.
     """
+    notes, snapshot = desk.clearing, desk.snapshot
+    if snapshot.manners.preemption is Preemption.NEVER or not snapshot.running:
+        return None
+    shape = replace(gang, key="", uid="", created=0.0, promise=None)
+    if shape in notes.hopeless or notes.searches >= SEARCHES:
+        return None
+    offered = [_smallest(gang, one) for one in _candidates(gang, desk)]
+    ways = [(one, _grounds(gang, one, desk)) for one in offered]
+    if not any(grounds.allowed.any() for _, grounds in ways):
+        notes.hopeless.add(shape)
+        return None
+    notes.searches += 1
+    mark = desk.checkpoint()
+    look_ahead(desk)
+    found = None if _starts_soon(gang, offered, desk) else _best(gang, ways, desk)
+    desk.rollback(mark)
+    if found is None:
+        notes.hopeless.add(shape)
+        return None
+    return _promised(gang, found, desk)
+
+
+def _candidates(gang: Gang, desk: Desk) -> list[Candidate]:
+    return candidates(gang, desk.snapshot.pools, desk.trial.free, desk.snapshot.allocatable)[0]
+
+
+def _smallest(gang: Gang, candidate: Candidate) -> Candidate:
+    """Ask for no more workers than the gang can do with: nobody is stopped for those it could do without."""
+    workers = min(gang.sizes, default=gang.workers)
+    return Candidate(candidate.pool, replace(candidate.need, workers=workers))
+
+
+def _grounds(gang: Gang, candidate: Candidate, desk: Desk) -> Grounds:
+    """Return who may be stopped now, those left out that others are promised, or that have not run long enough yet."""
+    running, claimed = desk.snapshot.running, desk.clearing.claimed
+    grounds = grounds_of(gang, candidate.pool.profile.id, candidate.need.workers * gang.devices, desk)
+    free = [not one.leaving and one.gang.uid not in claimed for one in running]
+    old = [ripe(one, gang, desk) for one in running]
+    for one, may, open_to_it, ran in zip(running, grounds.allowed.tolist(), free, old, strict=True):
+        if may and open_to_it and not ran and one.pool == candidate.pool.name:
+            desk.note_due(one.began + desk.snapshot.manners.min_runtime)
+    return Grounds(grounds.allowed & np.array(free) & np.array(old), grounds.reclaimed)
+
+
+def _starts_soon(gang: Gang, offered: Iterable[Candidate], desk: Desk) -> bool:
+    """Say whether the gang fits once those have gone that were told to, or that end within a minute."""
+    mark = desk.checkpoint()
+    for one in desk.snapshot.running:
+        ending = desk.now < one.ends <= desk.now + SOON_SECONDS and _sure(one)
+        if ending and not one.leaving and one.gang.uid not in desk.clearing.claimed:
+            release(one, desk)
+    fits = any(_seated(gang, one, desk) is not None for one in offered)
+    desk.rollback(mark)
+    return fits
+
+
+def _sure(running: Running) -> bool:
+    """Say whether anything is known of when a gang ends."""
+    return running.gang.expected is not None and running.gang.expected.confidence > 0
+
+
+def _seated(gang: Gang, candidate: Candidate, desk: Desk) -> Place | None:
+    """Place the gang on the trial, within its quota; None if that can't be."""
+    devices = candidate.need.workers * gang.devices
+    if desk.accounts.excess(gang.queue, candidate.pool.profile.id, devices) is not None:
+        return None
+    again = None
+    if gang.before is not None:
+        again = seat_again(gang, gang.before, [candidate], desk.trial)
+    return again or seat(gang, candidate, desk.trial)
+
+
+def _best(gang: Gang, ways: list[tuple[Candidate, Grounds]], desk: Desk) -> tuple[Place, Promise] | None:
+    """Find the cheapest way over all pools: by shrinking elastic gangs alone if that will do, else by stopping some."""
+    running = desk.snapshot.running
+    elastic = np.array([one.workers > min(one.gang.sizes, default=one.workers) for one in running], np.bool_)
+    for among in (elastic, np.ones(len(running), np.bool_)):
+        found = [
+            (way.choice.cost, len(way.choice.victims), position, way)
+            for position, (candidate, grounds) in enumerate(ways)
+            for way in _ways(gang, candidate, grounds, among, desk)
+        ]
+        for *_, way in sorted(found, key=lambda one: one[:3]):
+            plan = _checked(gang, way, desk)
+            if plan is not None and (among is not elastic or len(plan[1].smaller) == len(plan[1].victims)):
+                return plan
     return None
 
 
-def keep_promise(gang: Gang, desk: Desk) -> tuple[Decision, ...] | None:
-    """Go on with the promise a gang has: evict who is still there, hold what is free, place it when all of it is.
+def _ways(gang: Gang, candidate: Candidate, grounds: Grounds, among: Bool, desk: Desk) -> Iterator[_Way]:
+    """Yield the cheapest way on one pool, if there is one."""
+    running, pool, need = desk.snapshot.running, candidate.pool, candidate.need
+    may_go = grounds.allowed & among
+    if not may_go.any():
+        return
+    cost = costs(running, desk.now)
+    names = sorted(range(len(running)), key=lambda at: (running[at].gang.key, running[at].gang.uid))
+    rank = np.empty(len(running), np.int64)
+    rank[names] = np.arange(len(running))
+    ground = _ground(gang, pool, may_go, desk)
+    if isinstance(pack(pool.fabric, ground.base, need), Packed):
+        choice: Choice | None = Choice((), 0)  # only quota is in its way
+    elif isinstance(pack(pool.fabric, ground.slots(may_go), need), Packed):
+        choice = cheapest(ground, pool.fabric, need, cost, rank)
+    else:
+        choice = None
+    if choice is not None:
+        choice = _within_quota(gang, candidate, choice, grounds.allowed, cost, rank, desk)
+    if choice is not None and choice.victims:
+        yield _Way(choice, candidate, grounds)
 
-    Returns:
-        What that takes, last the gang's own `Place` or `Wait`; None if the promise is void.
+
+def _ground(gang: Gang, pool: Pool, may_go: Bool, desk: Desk) -> Ground:
+    """Lay out what the gang would get by whom, on nodes that are not reserved for a gang before it."""
+    notes = desk.clearing
+    if pool.name not in notes.tenants:
+        notes.tenants[pool.name] = tenants(desk.snapshot, pool)
+    known = notes.tenants[pool.name]
+    nobody = np.zeros(len(pool.nodes), np.bool_)
+    ground = Ground(gang, pool, desk.trial, known, may_go, nobody)
+    most = ground.slots(may_go)
+    reserved = np.asarray(desk.horizon.open_slots(gang, pool, most) < most)
+    return Ground(gang, pool, desk.trial, known, may_go, reserved) if reserved.any() else ground
+
+
+def _within_quota(
+    gang: Gang, candidate: Candidate, choice: Choice, allowed: Bool, cost: Int64, rank: Int64, desk: Desk
+) -> Choice | None:
+    """Add the victims that bring the gang within the limits of its queues, cheapest first; None if none do."""
+    running, accounts = desk.snapshot.running, desk.accounts
+    model, devices = candidate.pool.profile.id, candidate.need.workers * gang.devices
+    mark = accounts.checkpoint()
+    chosen = list(choice.victims)
+    for one in chosen:
+        accounts.take(running[one].gang.queue, running[one].model, -running[one].devices)
+    order = sorted(np.flatnonzero(allowed).tolist(), key=lambda at: (int(cost[at]), int(rank[at])))
+    excess = accounts.excess(gang.queue, model, devices)
+    while excess is not None:
+        over = excess.held + excess.asked - excess.limit
+        under = [
+            at
+            for at in order
+            if at not in chosen
+            and running[at].devices
+            and excess.queue in accounts.chain(running[at].gang.queue)
+            and excess.model in (ANY_MODEL, running[at].model)
+        ]
+        if not under:
+            break
+        enough = [at for at in under if running[at].devices >= over]
+        per_device = sorted(under, key=lambda at: (int(cost[at]) / running[at].devices, int(rank[at])))
+        chosen.append(enough[0] if enough else per_device[0])
+        last = running[chosen[-1]]
+        accounts.take(last.gang.queue, last.model, -last.devices)
+        excess = accounts.excess(gang.queue, model, devices)
+    accounts.rollback(mark)
+    return None if excess is not None else Choice(tuple(sorted(chosen)), int(cost[chosen].sum()))
+
+
+def _checked(gang: Gang, way: _Way, desk: Desk) -> tuple[Place, Promise] | None:
+    """Put the way to the test of placement itself, let off whoever is not needed, and say what each victim gives."""
+    running = desk.snapshot.running
+    mark = desk.checkpoint()
+    for at in way.choice.victims:
+        release(running[at], desk)
+    place = _seated(gang, way.candidate, desk)
+    if place is None:
+        desk.rollback(mark)
+        return None
+    needed = _needed(gang, way, place, desk)
+    smaller = tuple(
+        (running[at].gang.uid, size) for at in needed if (size := _shrunk(running[at], gang, place, desk))
+    )
+    desk.rollback(mark)
+    victims = sorted((running[at] for at in needed), key=lambda one: (one.gang.key, one.gang.uid))
+    grace = max(one.grace for one in victims)
+    return place, Promise(
+        pool=place.pool,
+        nodes=place.nodes,
+        victims=tuple(one.gang.uid for one in victims),
+        until=float(math.ceil(desk.now + PROMISE_SECONDS + grace)),
+        since=float(math.floor(desk.now)),
+        smaller=tuple(sorted(smaller)),
+        jobs=victims_names(gang, victims),
+    )
+
+
+def _needed(gang: Gang, way: _Way, place: Place, desk: Desk) -> list[int]:
+    """Return the victims whose nodes the place uses, and those that quota needs, the dearest looked at first."""
+    running, pool = desk.snapshot.running, way.candidate.pool
+    used = set(rows_of(pool, place.nodes))
+    needed = list(way.choice.victims)
+    devices = way.candidate.need.workers * gang.devices
+    for at in sorted(needed, key=lambda at: -running[at].devices):
+        one = running[at]
+        if one.pool == pool.name and not used.isdisjoint(one.rows.tolist()):
+            continue
+        mark = desk.accounts.checkpoint()
+        desk.accounts.take(one.gang.queue, one.model, one.devices)
+        if len(needed) > 1 and desk.accounts.excess(gang.queue, place.model, devices) is None:
+            needed.remove(at)  # stays booked as held for those looked at after it
+        else:
+            desk.accounts.rollback(mark)
+    return needed
+
+
+def _shrunk(running: Running, gang: Gang, place: Place, desk: Desk) -> int:
+    """Return the number of workers an elastic victim can go on with on what is left of its nodes; 0 for none.
+
+    What it gets is booked, so that the next one sees it taken.
     """
-    return None
+    sizes = [size for size in running.gang.sizes if size < running.workers]
+    pool = next((one for one in desk.snapshot.pools if one.name == running.pool), None)
+    if not sizes or pool is None:
+        return 0
+    left = desk.trial.slots(running.gang, pool)[desk.trial.positions(pool)[running.rows]]
+    kept = np.minimum(left, running.counts)
+    size = max((size for size in sizes if size <= int(kept.sum())), default=0)
+    if not size:
+        return 0
+    mark = desk.checkpoint()
+    desk.accounts.take(running.gang.queue, running.model, size * running.gang.devices)
+    asked = sum(share.count for share in place.nodes) * gang.devices
+    if desk.accounts.excess(gang.queue, place.model, asked) is not None:
+        desk.rollback(mark)
+        return 0
+    before = np.cumsum(kept) - kept
+    kept = np.clip(size - before, 0, kept)  # from the first node on
+    desk.trial.take(running.gang, pool, running.rows[kept > 0], kept[kept > 0])
+    return size
+
+
+def _promised(gang: Gang, found: tuple[Place, Promise], desk: Desk) -> Promise:
+    """Book what the promise can hold now, and that its victims are spoken for."""
+    place, promise = found
+    pool = next(one for one in desk.snapshot.pools if one.name == place.pool)
+    hold_free(gang, pool, promise, desk)
+    return promise

@@ -23,6 +23,7 @@ class Running:
             expected to be free.
         saved: Up to when its work is safe: its last reported checkpoint, else `began`.
         restart_cost: Seconds that a restart costs it besides the work since `saved`.
+        grace: Seconds it may take to stop once it is told to.
         leaving: It has been told to stop: it can't be a victim, and its nodes come free by themselves.
     """
 
@@ -35,6 +36,7 @@ class Running:
     ends: float
     saved: float
     restart_cost: float = 60.0
+    grace: float = 30.0
     leaving: bool = False
 
     @property

@@ -62,6 +62,25 @@ def seat_again(gang: Gang, before: Footprint, offered: Sequence[Candidate], tria
     return None
 
 
+def settle(gang: Gang, candidate: Candidate, trial: Trial, counts: Int64) -> Place:
+    """Place the gang exactly there, and book it.
+
+    Args:
+        gang: Who.
+        candidate: The pool.
+        trial: The ledger; it has room for the counts.
+        counts: Workers per node, int64 (n,), in pool order.
+    """
+    rung = Rung.MOVED if gang.recovering else None
+    if rung is not None and gang.before is not None and gang.before.pool == candidate.pool.name:
+        was = counts_of(candidate.pool.fabric, gang.before)
+        if np.array_equal(was, counts):
+            rung = Rung.SAME_NODES
+        elif ((was > 0) & (counts > 0)).any():
+            rung = Rung.REPLACED
+    return _book(gang, candidate, trial, trial.open_slots(gang, candidate.pool), counts, rung)
+
+
 def steady_first(pool: Pool, slots: Int64, trial: Trial) -> Iterator[Int64]:
     """Offer the slots without those on suspect nodes first, then all: a node that failed twice may fail again."""
     suspect = trial.snapshot.suspect

@@ -1,5 +1,8 @@
 """Hot spares: whole free nodes of every domain that ordinary gangs do not get, and gangs that recover do.
 
+They are lent to preemptible gangs, those of negative priority, from which a gang that recovers takes them back at
+once. A node on loan counts as a spare: no other node is kept in its stead.
+
 Which nodes they are is worked out anew from every snapshot; nothing is remembered. A spare that a gang took is
 followed by another as soon as its domain has one.
 """
@@ -11,15 +14,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosstree.core.arrays import Bool, Int64
+from crosstree.core.manners import Preemption
 from crosstree.core.snapshot import NodeState, Pool, Snapshot
+from crosstree.core.workload import Gang
 
 
 @dataclass(frozen=True, slots=True)
 class SpareCount:
-    """Spares of a pool: how many the admin wants, and how many stand ready."""
+    """Spares of a pool: how many the admin wants, and how many a gang that recovers could have, on loan or idle."""
 
     wanted: int
     ready: int
+
+
+def preemptible(gang: Gang) -> bool:
+    """Say whether a gang runs on loan: it has a negative priority, and gets what nobody else needs for the moment."""
+    return gang.priority < 0
+
+
+def open_to(gang: Gang, snapshot: Snapshot) -> bool:
+    """Say whether spares are open to a gang. They are lent only where they can be taken back."""
+    lent = snapshot.manners.preemption is not Preemption.NEVER
+    return gang.recovering or (lent and preemptible(gang))
 
 
 def ready(snapshot: Snapshot, pool: Pool) -> Bool:
@@ -38,12 +54,30 @@ def ready(snapshot: Snapshot, pool: Pool) -> Bool:
     idle &= snapshot.state[pool.nodes] == NodeState.USABLE
     if snapshot.suspect is not None:
         idle &= ~snapshot.suspect[pool.nodes]
+    on_loan = level.total(lent(snapshot, pool).astype(np.int64))[level.domain]
     # How many idle nodes follow each node inside its domain.
     running = np.cumsum(idle)
     ends = np.append(level.starts[1:], len(idle)) - 1
     following = running[ends][level.domain] - running
-    spare: Bool = idle & (following < rule.per_domain)
+    spare: Bool = idle & (following < rule.per_domain - on_loan)
     return spare
+
+
+def lent(snapshot: Snapshot, pool: Pool) -> Bool:
+    """Mark the nodes of a pool that a gang which recovers can have back at once, Bool (n,), in pool order.
+
+    Those whose accelerators are held by preemptible gangs alone. O(nodes held by such gangs).
+    """
+    theirs = np.zeros(len(snapshot.names), np.int64)
+    if snapshot.manners.preemption is not Preemption.NEVER:
+        for one in snapshot.running:
+            if one.pool == pool.name and preemptible(one.gang):
+                np.add.at(theirs, one.rows, one.counts * one.gang.devices)
+    offered = snapshot.allocatable[pool.nodes, pool.column]
+    used = offered - snapshot.free[pool.nodes, pool.column]
+    return np.asarray(
+        (used > 0) & (theirs[pool.nodes] == used) & (snapshot.state[pool.nodes] == NodeState.USABLE)
+    )
 
 
 def count(snapshot: Snapshot, pool: Pool) -> SpareCount | None:
@@ -52,4 +86,6 @@ def count(snapshot: Snapshot, pool: Pool) -> SpareCount | None:
     depth = pool.fabric.depth(rule.level) if rule is not None else None
     if rule is None or depth is None:
         return None
-    return SpareCount(rule.per_domain * pool.fabric.levels[depth].size, int(ready(snapshot, pool).sum()))
+    level = pool.fabric.levels[depth]
+    there = level.total((ready(snapshot, pool) | lent(snapshot, pool)).astype(np.int64))
+    return SpareCount(rule.per_domain * level.size, int(np.minimum(there, rule.per_domain).sum()))

@@ -117,7 +117,13 @@ def _plan(value: Any) -> Promise | None:
         return None
     smaller = ((_text(victim.get("uid")), _count(victim.get("workers"))) for victim in victims)
     return Promise(
-        _text(stored.get("pool")), nodes, uids, until, tuple((uid, size) for uid, size in smaller if size)
+        _text(stored.get("pool")),
+        nodes,
+        uids,
+        until,
+        _time(stored.get("since")) or 0.0,
+        tuple(sorted((uid, size) for uid, size in smaller if size)),
+        tuple(_text(victim.get("job")) for victim in victims),
     )
 
 

@@ -105,6 +105,8 @@ class Victim(Wire):
 
     uid: Annotated[str, Field(max_length=63)]
     """Its uid."""
+    job: Annotated[str, Field(max_length=63)] = ""
+    """Its name, if it is of the same namespace."""
     workers: Count | None = None
     """Workers it goes on with; absent where it stops whole."""
 

@@ -1,0 +1,144 @@
+"""Who may be stopped for whom: priority, and what queues are guaranteed.
+
+Two grounds: a higher priority, and a guarantee that another queue has borrowed. Both spare what is *covered*: of the
+gangs of a queue, those that its guarantee pays for, highest priority first, then oldest. A covered gang is stopped for
+nobody outside the queue, and inside only for one of higher priority that the guarantee would pay for instead.
+
+That is what keeps two gangs from taking turns at one place; docs/explanation/preemption.md has the argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosstree.core.arrays import Bool, Int64
+from crosstree.core.book import Book
+from crosstree.core.fairshare import NOTHING, guarantees_of, rates_of
+from crosstree.core.queues import QueueSpec
+from crosstree.core.queuetree import tree_of
+from crosstree.core.quota import Accounts
+from crosstree.core.running import Running
+from crosstree.core.workload import Gang
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grounds:
+    """What a gang may ask of each running one, Bool (V,).
+
+    Attributes:
+        allowed: It may be stopped for the gang.
+        reclaimed: Because it uses what the gang's queue is guaranteed, whatever its priority.
+    """
+
+    allowed: Bool
+    reclaimed: Bool
+
+
+class Claims:
+    """Claims on running gangs, worked out once per cycle.
+
+    Args:
+        queues: The tree.
+        running: V gangs, in a stable order.
+        accounts: What queues hold, with all that the cycle has booked.
+    """
+
+    def __init__(self, queues: Sequence[QueueSpec], running: Sequence[Running], accounts: Accounts) -> None:
+        self._running = running
+        self._accounts = accounts
+        self._priority: Int64 = np.array([one.gang.priority for one in running], np.int64)
+        names = sorted({one.gang.queue for one in running})
+        index = {name: position for position, name in enumerate(names)}
+        self._names = names
+        self._queue = np.array([index[one.gang.queue] for one in running], np.int64)
+        models = sorted({one.model for one in running})
+        self._models = models
+        self._model = np.array([models.index(one.model) for one in running], np.int64)
+        self._tree = tree_of(queues)
+        self._rates = rates_of(self._tree)
+        self._guarantees = guarantees_of(self._tree, self._rates)
+        self._guaranteed = any(one is not NOTHING for one in self._guarantees.values())
+        self._covered: Int64 = np.zeros(len(running), np.int64)
+        """Bit d is set where the queue at depth d above a gang, 0 for the root, pays for it."""
+        self._members: dict[str, list[int]] = {}
+        if self._guaranteed:
+            self._cover()
+
+    def on(self, gang: Gang, model: str, devices: int) -> Grounds:
+        """Return which running gangs may make room for a gang that would take so many accelerators of a model.
+
+        O(V), and a look at the accounts for each queue that holds something.
+        """
+        lower = np.asarray(self._priority < gang.priority)
+        nobody = np.zeros(len(self._running), np.bool_)
+        if not self._guaranteed:
+            return Grounds(lower, nobody)
+        mine = self._accounts.chain(gang.queue)[::-1]
+        shared = np.zeros(len(self._names), np.int64)
+        owed = np.zeros((len(self._names), len(self._models)), np.bool_)
+        for position, name in enumerate(self._names):
+            theirs = self._accounts.chain(name)[::-1]
+            shared[position] = _common(mine, theirs)
+            for column, held in enumerate(self._models):
+                if held == model and name != gang.queue:
+                    owed[position, column] = self._accounts.reclaimable(gang.queue, name, model, devices) > 0
+        gains = sum(
+            1 << depth for depth, name in enumerate(mine) if self._would_cover(name, gang, model, devices)
+        )
+        common = (np.int64(1) << shared[self._queue]) - 1  # bits of the queues that both stand under
+        outside = np.asarray((self._covered & ~common) == 0)
+        inside = np.asarray((self._covered & common & ~np.int64(gains)) == 0)
+        reclaimed = outside & owed[self._queue, self._model]
+        return Grounds((lower & outside & inside) | reclaimed, reclaimed)
+
+    def _cover(self) -> None:
+        """Find what each guarantee pays for: the highest priority first, then the oldest."""
+        order = sorted(
+            range(len(self._running)),
+            key=lambda at: (
+                -self._running[at].gang.priority,
+                self._running[at].began,
+                self._running[at].gang.key,
+            ),
+        )
+        books: dict[str, Book] = {}
+        for at in order:
+            one = self._running[at]
+            if one.leaving:
+                continue
+            chain = self._accounts.chain(one.gang.queue)[::-1]
+            for depth, name in enumerate(chain):
+                if self._guarantees.get(name, NOTHING) is NOTHING:
+                    continue
+                self._members.setdefault(name, []).append(at)
+                book = books.setdefault(name, self._book(name))
+                if book.covers(one.model, one.devices):
+                    book.add(one.model, one.devices, 1)
+                    self._covered[at] |= 1 << depth
+
+    def _would_cover(self, name: str, gang: Gang, model: str, devices: int) -> bool:
+        """Say whether a queue's guarantee would pay for a gang, after those of its priority that it pays for now."""
+        if self._guarantees.get(name, NOTHING) is NOTHING:
+            return False
+        book = self._book(name)
+        for at in self._members.get(name, ()):
+            one = self._running[at]
+            if one.gang.priority < gang.priority:
+                break
+            if book.covers(one.model, one.devices):
+                book.add(one.model, one.devices, 1)
+        return book.covers(model, devices)
+
+    def _book(self, name: str) -> Book:
+        return Book(self._tree.specs[name], self._guarantees[name], self._rates[name])
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """Count the queues, from the root down, that two chains share."""
+    count = 0
+    while count < min(len(one), len(other)) and one[count] == other[count]:
+        count += 1
+    return count
