@@ -53,7 +53,7 @@ def run_cycle(snapshot: Snapshot, policy: Policy, now: float) -> Plan:
             decided.append(answer)
 
     # 5. What nobody waits for, elastic gangs may have.
-    decided += growth(desk) if not refused else ()
+    decided += growth(desk, decided, refused)
 
     # 6. Explain the rest against what is left after the whole cycle, once per distinct request.
     return Plan(

@@ -21,6 +21,7 @@ from crosstree.core.plan import Forecast, Place
 from crosstree.core.policy import Policy
 from crosstree.core.quota import Accounts, Excess
 from crosstree.core.reserve import Search
+from crosstree.core.sizes import sizes_of, smallest, up_to
 from crosstree.core.snapshot import NodeState, Snapshot
 from crosstree.core.tried import Tried
 from crosstree.core.workload import Gang
@@ -57,8 +58,7 @@ class Desk:
 
     def book(self, gang: Gang, place: Place) -> Place:
         """Take a place that is on the trial already into the accounts as well."""
-        workers = sum(share.count for share in place.nodes)
-        self.accounts.take(gang.queue, place.model, workers * gang.devices)
+        self.accounts.take(gang.queue, place.model, place.workers * gang.devices)
         return place
 
     def limit(self, gang: Gang) -> Excess | None:
@@ -76,6 +76,12 @@ class Desk:
     def affords(self, gang: Gang, model: str) -> bool:
         """Say whether the quotas of its queue let a gang start on a model, at its smallest size at least."""
         return self.accounts.excess(gang.queue, model, _least(gang)) is None
+
+    def affordable(self, gang: Gang, model: str) -> tuple[int, ...]:
+        """Return the sizes that the quotas of its queue let a gang have on a model, the largest first."""
+        if not gang.sizes or not gang.devices:
+            return sizes_of(gang)
+        return up_to(gang, self.accounts.room(gang.queue, model) // gang.devices)
 
     def reserve(self, gang: Gang) -> Reservation | None:
         """Reserve the earliest place for a gang that can't start now, if it is its turn to have a reservation.
@@ -159,4 +165,4 @@ def capacity_of(snapshot: Snapshot) -> dict[str, int]:
 
 def _least(gang: Gang) -> int:
     """Count the accelerators of the smallest size it starts with."""
-    return (gang.sizes[-1] if gang.sizes else gang.workers) * gang.devices
+    return smallest(gang) * gang.devices

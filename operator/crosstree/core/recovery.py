@@ -67,8 +67,13 @@ def footprint(recovery: Recovery | None) -> Footprint | None:
 
 
 def _told(rung: Rung, before: Iterable[NodeShare], after: Iterable[NodeShare]) -> str:
+    before, after = tuple(before), tuple(after)
     had, has = [share.name for share in before], [share.name for share in after]
     gone, new = sorted(set(had) - set(has)), sorted(set(has) - set(had))
+    was, now = (sum(share.count for share in nodes) for nodes in (before, after))
+    if was and was != now and rung is not Rung.MOVED:
+        kept = f"{len(has) - len(new)} of {_nodes(len(had))}"
+        return f"It goes on with {now} workers in place of {was}; it keeps {kept} it had, and {len(new)} are new to it."
     match rung:
         case Rung.SAME_NODES:
             return f"It starts again on {_nodes(len(has))} it had."

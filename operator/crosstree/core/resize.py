@@ -1,11 +1,136 @@
-"""Elastic gangs that run: which of them grow into what nobody waits for."""
+"""Elastic gangs that run: which of them grow into what nobody waits for.
+
+A gang that grows starts again from its last checkpoint, so it grows only where that is worth it, and not before it
+has run for a while at the size it has. Who shrinks, and for whom, is `victims`' to say.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from math import isfinite
+
+import numpy as np
+
+from crosstree.core import fit
+from crosstree.core.arrays import Int64
+from crosstree.core.candidates import judge, wanted
 from crosstree.core.desk import Desk
-from crosstree.core.plan import Resize
+from crosstree.core.line import line
+from crosstree.core.placement.keep import keep
+from crosstree.core.placement.need import Need, Packed
+from crosstree.core.plan import Decision, Evict, Place, Resize
+from crosstree.core.running import Running
+from crosstree.core.sizes import larger, pack_largest
+from crosstree.core.snapshot import Pool
+from crosstree.core.start import Refused
+
+WORTH = 2.0
+"""How many times what a restart loses, in accelerator-seconds, the larger gang has to win in the time it has left."""
 
 
-def growth(desk: Desk) -> tuple[Resize, ...]:
-    """Return the running elastic gangs that should start again larger, and book what they would get."""
-    return ()
+def growth(desk: Desk, decided: Sequence[Decision], refused: Iterable[Refused]) -> tuple[Resize, ...]:
+    """Return the running elastic gangs that should start again larger, and book what they would get.
+
+    One step each: to the largest legal size that there is room for, that their quota allows and that keeps the nodes
+    they have, as far as these can be used. In the order of the line.
+
+    Args:
+        desk: The ledgers, after everything else in the cycle.
+        decided: What has been decided so far.
+        refused: Gangs that do not start in this cycle.
+
+    O(elastic gangs that could grow · one packing), plus O(waiting gangs · pools).
+    """
+    moved = {one.uid for one in decided if isinstance(one, Evict | Resize)}
+    able = {
+        one.gang: one
+        for one in desk.snapshot.running
+        if not one.leaving and one.gang.uid not in moved and larger(one.gang, one.workers)
+    }
+    if not able:
+        return ()
+    idle = [
+        pool for pool in desk.snapshot.pools if pool.schedulable and not _wanted(pool, desk, decided, refused)
+    ]
+    pools = {pool.name: pool for pool in idle}
+    grown = (
+        _grown(able[gang], pools[able[gang].pool], desk)
+        for _, gang in line(able, desk.accounts)
+        if able[gang].pool in pools
+    )
+    return tuple(one for one in grown if one is not None)
+
+
+def _wanted(pool: Pool, desk: Desk, decided: Sequence[Decision], refused: Iterable[Refused]) -> bool:
+    """Say whether anybody waits for a pool's model: whoever does not start now, unless a quota alone keeps him."""
+    settled = {one.uid for one in decided if isinstance(one, Place)}
+    settled |= {one.gang.uid for one in refused if one.excess is not None and one.promise is None}
+    return any(gang.uid not in settled and wanted(gang, pool) for gang in desk.snapshot.gangs)
+
+
+def _grown(running: Running, pool: Pool, desk: Desk) -> Resize | None:
+    """Find the larger size for one gang and book what it adds; None if there is none that is worth a restart."""
+    gang, has = running.gang, running.workers
+    if not _is_time(running, desk):
+        return None
+    need = judge(gang, pool, desk.snapshot.allocatable)
+    room = desk.accounts.room(gang.queue, running.model) // gang.devices if gang.devices else gang.workers
+    sizes = [size for size in larger(gang, has) if size <= has + room and _is_worth_it(running, size, desk)]
+    if not isinstance(need, Need) or not sizes:
+        return None
+    own = _own(running, pool, desk)
+    counts = _larger_place(need, pool, desk.trial.open_slots(gang, pool) + own, own, sizes)
+    if counts is None:
+        return None
+    added = np.flatnonzero(counts > own)
+    workers = int(counts.sum())
+    desk.trial.take(gang, pool, pool.nodes[added], (counts - own)[added])
+    desk.accounts.take(gang.queue, running.model, (workers - has) * gang.devices)
+    return Resize(
+        gang.key,
+        gang.uid,
+        workers,
+        "",
+        f"It grows from {has} to {workers} workers, into accelerators that nobody waits for.",
+    )
+
+
+def _is_time(running: Running, desk: Desk) -> bool:
+    """Say whether a gang has run for long enough at the size it has; else note when it will have."""
+    ripe = running.began + desk.snapshot.manners.min_runtime
+    if desk.now < ripe:
+        desk.note_due(ripe)
+        return False
+    return True
+
+
+def _is_worth_it(running: Running, size: int, desk: Desk) -> bool:
+    """Say whether the time that is left wins more with the workers added than a restart of those there are loses.
+
+    A gang of which nobody knows when it ends is taken to be at half its time: it has proven that it runs that long.
+    One that never reports a checkpoint loses everything since it began.
+    """
+    ran = desk.now - running.began
+    left = running.ends - desk.now if isfinite(running.ends) else ran
+    lost = desk.now - max(running.saved, running.began) + running.restart_cost
+    added = size - running.workers
+    return added * (left - running.restart_cost) > WORTH * running.workers * lost
+
+
+def _own(running: Running, pool: Pool, desk: Desk) -> Int64:
+    """Return the workers on each node of the pool that can go on there: int64 (n,), in pool order."""
+    held = np.zeros(len(desk.snapshot.names), np.int64)
+    held[running.rows] = running.counts
+    open_to_it = fit.usable(pool, desk.snapshot) & fit.admitted(running.gang, pool, desk.snapshot)
+    return np.where(open_to_it, held[pool.nodes], 0)
+
+
+def _larger_place(need: Need, pool: Pool, slots: Int64, own: Int64, sizes: Sequence[int]) -> Int64 | None:
+    """Return workers per node, int64 (n,), at the largest of some sizes that fits; None if none does."""
+    found = pack_largest(pool.fabric, slots, need, sizes)
+    if not isinstance(found, Packed):
+        return None
+    need = replace(need, workers=int(found.counts.sum()))
+    kept = keep(pool.fabric, slots, need, own)
+    return found.counts if kept is None else kept.counts

@@ -6,6 +6,7 @@ A gang that recovers goes up a ladder here: where it was, with the lost workers 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,30 +16,40 @@ from crosstree.core.capacity import Trial
 from crosstree.core.placement.assign import shares, spans
 from crosstree.core.placement.keep import keep
 from crosstree.core.placement.need import Need, Packed
-from crosstree.core.placement.pack import pack
 from crosstree.core.plan import Place, Rung
+from crosstree.core.sizes import pack_largest, sizes_of, trimmed
 from crosstree.core.snapshot import Pool
 from crosstree.core.topology import Fabric
 from crosstree.core.workload import Footprint, Gang
 
 
-def seat(gang: Gang, candidate: Candidate, trial: Trial) -> Place | None:
-    """Place the gang on a pool as well as it can be, and book it; None if the pool does not hold it."""
+def seat(gang: Gang, candidate: Candidate, trial: Trial, sizes: Sequence[int] = ()) -> Place | None:
+    """Place the gang on a pool as well as it can be, and book it; None if the pool does not hold it.
+
+    Args:
+        gang: Who.
+        candidate: Where.
+        trial: The ledger.
+        sizes: Numbers of workers that will do, the largest first; all legal ones by default.
+    """
     pool = candidate.pool
     slots = trial.open_slots(gang, pool)
     for offered in steady_first(pool, slots, trial):
-        packed = pack(pool.fabric, offered, candidate.need)
+        packed = pack_largest(pool.fabric, offered, candidate.need, sizes or sizes_of(gang))
         if isinstance(packed, Packed):
             rung = Rung.MOVED if gang.recovering or gang.before is not None else None
             return _book(gang, candidate, trial, slots, packed.counts, rung)
     return None
 
 
-def seat_again(gang: Gang, before: Footprint, offered: Sequence[Candidate], trial: Trial) -> Place | None:
+def seat_again(
+    gang: Gang, before: Footprint, offered: Sequence[Candidate], trial: Trial, sizes: Sequence[int] = ()
+) -> Place | None:
     """Place a gang on the pool where it ran, keeping its nodes that are well, and book it.
 
     Returns:
-        None if that pool is no candidate any more, or the lost workers have no room within its demands.
+        None if that pool is no candidate any more, or the lost workers have no room within its demands. An elastic
+        gang for whose lost workers there is no room goes on without them.
 
     The gang leaves good nodes behind only where a place made afresh uses fewer domains of the level it prefers:
     its pods start again anyway, and traffic across domains costs for as long as it runs. Levels it does not name
@@ -47,14 +58,17 @@ def seat_again(gang: Gang, before: Footprint, offered: Sequence[Candidate], tria
     candidate = next((one for one in offered if one.pool.name == before.pool), None)
     if candidate is None:
         return None
-    fabric, need = candidate.pool.fabric, candidate.need
+    fabric = candidate.pool.fabric
     was = counts_of(fabric, before)
     slots = trial.open_slots(gang, candidate.pool)
     for open_now in steady_first(candidate.pool, slots, trial):
-        found = keep(fabric, open_now, need, was)
+        legal = sizes or sizes_of(gang)
+        fresh = pack_largest(fabric, open_now, candidate.need, legal)
+        most = int(fresh.counts.sum()) if isinstance(fresh, Packed) else legal[-1]
+        need = replace(candidate.need, workers=most)
+        found = keep(fabric, open_now, need, trimmed(fabric, np.minimum(was, open_now), need.workers))
         if found is None:
             continue
-        fresh = pack(fabric, open_now, need)
         if isinstance(fresh, Packed) and _wider(fabric, need, found.counts, fresh.counts):
             return _book(gang, candidate, trial, slots, fresh.counts, Rung.MOVED)
         rung = Rung.SAME_NODES if np.array_equal(found.counts, was) else Rung.REPLACED
@@ -109,7 +123,7 @@ def _book(
 ) -> Place:
     pool = candidate.pool
     used = np.flatnonzero(counts)
-    bounds = spans(pool.fabric, slots, counts, candidate.need)
+    bounds = spans(pool.fabric, slots, counts, replace(candidate.need, workers=int(counts.sum())))
     trial.take(gang, pool, pool.nodes[used], counts[used])
     return Place(
         key=gang.key,

@@ -58,8 +58,9 @@ def start(gang: Gang, position: int, desk: Desk) -> Place | Refused:
 def place(gang: Gang, desk: Desk) -> Place | None:
     """Put the gang where it was, as far as that still stands, else on the first candidate pool; None if none holds it.
 
-    Pools of models whose quota is exhausted are passed over. A node that failed it lately is used where there is no
-    other place: it is well as far as anybody can tell. The place is booked on the trial.
+    An elastic gang gets the largest size that fits there and within its quota. Pools of models whose quota is exhausted
+    are passed over. A node that failed it lately is used where there is no other place: it is well as far as anybody
+    can tell. The place is booked on the trial.
     """
     placed = _place(gang, desk)
     if placed is None and gang.avoid:
@@ -72,11 +73,13 @@ def _place(gang: Gang, desk: Desk) -> Place | None:
     accepted = candidates(gang, snapshot.pools, desk.trial.free, snapshot.allocatable)[0]
     offered = [one for one in accepted if desk.affords(gang, one.pool.profile.id)]
     if gang.before is not None:
-        again = seat_again(gang, gang.before, offered, desk.trial)
+        here = [one for one in offered if one.pool.name == gang.before.pool]
+        sizes = desk.affordable(gang, here[0].pool.profile.id) if here else ()
+        again = seat_again(gang, gang.before, here, desk.trial, sizes)
         if again is not None:
             return again
     for candidate in offered:
-        placement = seat(gang, candidate, desk.trial)
+        placement = seat(gang, candidate, desk.trial, desk.affordable(gang, candidate.pool.profile.id))
         if placement is not None:
             return placement
     return None
