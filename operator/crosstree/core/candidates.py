@@ -9,13 +9,14 @@ from crosstree.core import intranode
 from crosstree.core.arrays import Int64
 from crosstree.core.placement.need import Need
 from crosstree.core.plan import WaitReason
+from crosstree.core.sizes import smallest
 from crosstree.core.snapshot import Pool
 from crosstree.core.workload import NARROWEST, Gang
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A pool the gang may use, and its demands as depths of that pool's fabric."""
+    """A pool the gang may use, and its demands, at its smallest size, as depths of that pool's fabric."""
 
     pool: Pool
     need: Need
@@ -117,7 +118,7 @@ def _in_depths(gang: Gang, pool: Pool) -> Need | Rejection:
         if level and depth is None:
             return _unknown(pool, field, level)
     return Need(
-        workers=gang.workers,
+        workers=smallest(gang),
         required=required,
         preferred=fabric.depth(gang.preferred) if gang.preferred else None,
         group_size=gang.groups.size if gang.groups and grouped is not None else 1,

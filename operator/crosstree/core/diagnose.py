@@ -18,6 +18,7 @@ from crosstree.core.placement.need import Limit, Need, Packed, Shortfall
 from crosstree.core.placement.pack import pack
 from crosstree.core.plan import WaitReason
 from crosstree.core.shapes import EMPTY_GRAIN
+from crosstree.core.sizes import smallest
 from crosstree.core.snapshot import NodeState, Pool, Snapshot
 from crosstree.core.workload import Gang
 
@@ -111,7 +112,7 @@ def _reason(gang: Gang, pool: Pool, short: Shortfall, trial: Trial) -> WaitReaso
             usable = fit.usable(pool, trial.snapshot) & fit.admitted(gang, pool, trial.snapshot)
             usable &= spares.open_to(gang, trial.snapshot) | ~trial.spares(pool)
             devices = np.maximum(trial.free[pool.nodes, pool.column], 0)[usable].sum()
-            scattered = gang.devices > 0 and devices >= gang.workers * gang.devices
+            scattered = gang.devices > 0 and devices >= smallest(gang) * gang.devices
             return WaitReason.FRAGMENTED if scattered else WaitReason.NOT_ENOUGH_FREE
 
 

@@ -26,6 +26,7 @@ from crosstree.core.placement.pack import pack
 from crosstree.core.plan import Promise, Wait, WaitReason
 from crosstree.core.policy import Policy
 from crosstree.core.seat import counts_of
+from crosstree.core.sizes import smallest
 from crosstree.core.snapshot import Pool, Snapshot
 from crosstree.core.start import Refused
 from crosstree.core.tried import Shape, shape_of
@@ -123,7 +124,7 @@ def verdict(gang: Gang, trial: Trial, policy: Policy, effort: Effort) -> Wait:
 
 def what(gang: Gang, found: Diagnosis) -> str:
     """Say what is asked for and what is missing."""
-    asked = f"{_workers(gang.workers)} of {gang.devices} {found.model}"
+    asked = f"{_asked(gang)} of {gang.devices} {found.model}"
     place = f"one {found.level}" if found.level else f"pool {found.pool}"
     held = f"the best {found.level} ({found.domain})" if found.level else "it"
     match found.reason:
@@ -134,7 +135,7 @@ def what(gang: Gang, found: Diagnosis) -> str:
         case WaitReason.FRAGMENTED:
             return (
                 f"{asked} need {place}; enough accelerators are free, but scattered so that only {found.have} of "
-                f"{gang.workers} workers fit."
+                f"{smallest(gang)} workers fit."
             )
         case WaitReason.NODES_UNHEALTHY:
             return (
@@ -260,6 +261,10 @@ def _nearest(asked: Sequence[str], there: Sequence[str]) -> list[str]:
     """Return the names there are, those first that are spelled like one that was asked for."""
     near = [name for model in asked for name in get_close_matches(model, there, n=SHOWN)]
     return list(dict.fromkeys((*near, *there)))
+
+
+def _asked(gang: Gang) -> str:
+    return f"At least {_workers(smallest(gang))}" if gang.sizes else _workers(gang.workers)
 
 
 def _workers(count: int) -> str:

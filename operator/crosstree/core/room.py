@@ -14,6 +14,7 @@ from crosstree.core.arrays import Int64
 from crosstree.core.capacity import Trial
 from crosstree.core.placement.bounds import fewest
 from crosstree.core.shapes import EMPTY_GRAIN
+from crosstree.core.sizes import smallest
 from crosstree.core.snapshot import NodeState, Pool, Snapshot
 from crosstree.core.workload import Gang
 
@@ -57,7 +58,7 @@ class LevelRoom:
         best: Name of that domain; the first by order among equals.
         capacity: Workers that the largest domain would hold if every usable node in it were empty.
         together: Workers that all domains hold now.
-        fewest: Domains the whole gang would need at least; 0 if all of them together hold too few.
+        fewest: Domains the gang, at its smallest size, needs at least; 0 if all of them together hold too few.
     """
 
     pool: str
@@ -123,7 +124,7 @@ def for_gang(snapshot: Snapshot, pool: Pool, gang: Gang) -> tuple[LevelRoom, ...
                 level.names[best],
                 int(level.total(empty).max()),
                 int(room.sum()),
-                fewest(room, gang.workers),
+                fewest(room, smallest(gang)),
             )
         )
     return tuple(rows)

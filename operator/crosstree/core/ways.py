@@ -14,8 +14,9 @@ from crosstree.core.cycle import run_cycle
 from crosstree.core.plan import Place
 from crosstree.core.policy import Policy
 from crosstree.core.room import for_gang
+from crosstree.core.sizes import fixed_at, smallest
 from crosstree.core.snapshot import Pool, Snapshot
-from crosstree.core.workload import Gang
+from crosstree.core.workload import NARROWEST, Gang
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,15 @@ def _changes(snapshot: Snapshot, gang: Gang) -> Iterator[tuple[str, Gang]]:
     if gang.required:
         yield from _wider(gang, pools)
     if gang.groups is not None:
-        yield "without topology.groups", replace(gang, groups=None)
+        field = "parallelism" if gang.groups.level == NARROWEST else "topology.groups"
+        yield f"without {field}", replace(gang, groups=None)
     if gang.models or gang.vendor:
         yield "on any accelerator (no accelerators.models, no vendor)", replace(gang, models=(), vendor="")
     if gang.banned:
         yield f"on the {len(gang.banned)} nodes that failed it more than once", replace(gang, banned=())
     if fewer := _fewer(snapshot, gang, pools):
-        yield f"with workers: {fewer}", replace(gang, workers=fewer)
+        field = "workers.min" if gang.sizes else "workers"
+        yield f"with {field}: {fewer}", fixed_at(gang, fewer)
 
 
 def _wider(gang: Gang, pools: tuple[Pool, ...]) -> Iterator[tuple[str, Gang]]:
@@ -89,4 +92,4 @@ def _fewer(snapshot: Snapshot, gang: Gang, pools: tuple[Pool, ...]) -> int:
             most = max(most, rooms[0].together)
     size = gang.groups.size if gang.groups else 1
     most -= most % size
-    return most if 0 < most < gang.workers else 0
+    return most if 0 < most < smallest(gang) else 0
