@@ -84,6 +84,46 @@ def standing(
 
 
 @app.command()
+def queues(
+    audit_log: Annotated[
+        Path, typer.Option(metavar="FILE", help="Of the API server, which was started with --audit.")
+    ],
+    waiting: Annotated[int, typer.Option(help="Jobs that wait.", min=1)] = 2000,
+    count: Annotated[int, typer.Option("--queues", help="JobQueues they wait in.", min=1)] = 50,
+    gangs: Annotated[int, typer.Option(help="Gangs of four workers that fill the fleet.", min=1)] = 250,
+    idle: Annotated[float, typer.Option(help="Seconds in which nothing happens.", min=1)] = 60.0,
+    churn: Annotated[int, typer.Option(help="Gangs that end while the others wait.", min=0)] = 20,
+    pace: Annotated[float, typer.Option(help="Seconds between two of these.", min=0.1)] = 2.0,
+    output: Output = Format.TABLE,
+    kubeconfig: Kubeconfig = None,
+    no_color: NoColor = False,
+) -> None:
+    """Q1 on a real API server: how long cycles take, and what is written, while thousands of jobs wait."""
+    from bench.queues import Plan, measure
+
+    plan = Plan(waiting, count, gangs, idle, churn, pace, audit_log)
+    _report(measure(plan, _path(kubeconfig)), output, "Thousands of jobs that wait", no_color=no_color)
+
+
+@app.command()
+def restart(
+    audit_log: Annotated[
+        Path, typer.Option(metavar="FILE", help="Of the API server, which was started with --audit.")
+    ],
+    gangs: Annotated[int, typer.Option(help="Gangs that run, of one worker.", min=1)] = 1000,
+    output: Output = Format.TABLE,
+    kubeconfig: Kubeconfig = None,
+    no_color: NoColor = False,
+) -> None:
+    """S14 and S15 with many gangs: an operator comes back, decides on what came meanwhile and changes nothing else."""
+    from bench.standing import Plan, measure
+    from crosstree.cli.burst_objects import Shape
+
+    plan = Plan(Shape(gangs, 1, 4, ""), 0, 10.0, audit_log)
+    _report(measure(plan, _path(kubeconfig)), output, "A restart with many gangs", no_color=no_color)
+
+
+@app.command()
 def handover(
     repeats: Annotated[int, typer.Option(help="Leaders ended in each way.", min=1)] = 3,
     output: Output = Format.TABLE,

@@ -53,6 +53,7 @@ class Bar:
 
 
 LARGE: Mapping[str, Value] = {"nodes": 12_500}
+WAITING: Mapping[str, Value] = {"waiting": 2000, "queues": 50}
 MOST, LEAST = Side.AT_MOST, Side.AT_LEAST
 
 BARS: tuple[Bar, ...] = (
@@ -84,6 +85,11 @@ BARS: tuple[Bar, ...] = (
     Bar("S15", "api_writes_per_pod", MOST, 3.0, "writes of all a pod, Direct", {"case": "gangs", "side": "Direct"}),
     Bar("S15", "idle_writes", MOST, 0.0, "our writes in an idle minute, leases aside"),
     Bar("S15", "writes_for_running_gangs", MOST, 0.0, "writes to take over running gangs"),
+    Bar("S14", "first_decision", MOST, 10.0, "start to decision, 1,000 running gangs",
+        {"source": "api-server", "runningGangs": 1000}),
+    Bar("Q1", "cycle_p99", MOST, 100.0, "a cycle with 2,000 jobs waiting in 50 queues", WAITING),
+    Bar("Q1", "idle_writes", MOST, 0.0, "our writes in an idle minute, 2,000 jobs waiting", WAITING),
+    Bar("Q1", "status_writes_a_second", MOST, 20.0, "status writes while jobs end and start, 2,000 waiting", WAITING),
     Bar("HA", "handover_max", MOST, 15.0, "leader killed to first decision", {"signal": "SIGKILL"}),
     Bar("HA", "handover_max", MOST, 2.0, "leader told to stop to first decision", {"signal": "SIGTERM"}),
 )  # fmt: skip

@@ -78,7 +78,7 @@ async def measure(plan: Plan, kubeconfig: Path) -> AsyncIterator[Record]:
                 ground.namespace(api, suffix="-late") as later,
             ):
                 conditions = await _populate(api, plan, cluster, namespace)
-                await _quiet(plan.audit_log)
+                await quiet(plan.audit_log)
                 yield await _idle(plan, conditions)
                 operator.stop()
                 shape = Shape(1, plan.shape.workers, plan.shape.per_worker, plan.shape.level)
@@ -90,7 +90,7 @@ async def measure(plan: Plan, kubeconfig: Path) -> AsyncIterator[Record]:
                     api, plan, operator, port, f"{late.path}/{LATE}", begun, conditions
                 ):
                     yield record
-                await _quiet(plan.audit_log)
+                await quiet(plan.audit_log)
                 yield await _adoption(plan, wall, namespace, conditions)
         finally:
             operator.stop()
@@ -108,7 +108,7 @@ async def _populate(api: Api, plan: Plan, cluster: str, namespace: str) -> dict[
     await each(others(plan.others, nodes, namespace), lambda post: created(api, post))
     jobs = training_jobs(plan.shape, namespace=namespace, cluster=cluster, resource=RESOURCE)
     await each(jobs, lambda post: created(api, post))
-    await _running(api, namespace, plan.shape.gangs)
+    await running(api, namespace, plan.shape.gangs)
     return {
         "source": "api-server", "nodes": len(nodes), "pods": plan.others + plan.shape.pods,
         "runningGangs": plan.shape.gangs,
@@ -211,23 +211,27 @@ def others(count: int, nodes: list[str], namespace: str) -> list[Post]:
     return posts
 
 
-async def _running(api: Api, namespace: str, gangs: int) -> None:
+async def running(api: Api, namespace: str, gangs: int) -> None:
     """Wait until so many gangs run."""
     begun = monotonic()
     while True:
         jobs = await listed(api, JOBS.format(namespace=namespace))
-        running = sum((job.get("status") or {}).get("phase") == "Running" for job in jobs)
-        if running >= gangs:
+        count = sum((job.get("status") or {}).get("phase") == "Running" for job in jobs)
+        if count >= gangs:
             return
         if monotonic() - begun > PATIENCE:
-            raise Unavailable(f"{running} of {gangs} gangs run {PATIENCE:.0f} s after they were submitted")
+            raise Unavailable(f"{count} of {gangs} gangs run {PATIENCE:.0f} s after they were submitted")
         await asyncio.sleep(0.5)
 
 
-async def _quiet(audit_log: Path) -> None:
-    """Wait until the operator has not written for a while."""
+async def quiet(audit_log: Path, within: float = PATIENCE) -> None:
+    """Wait until the operator has not written for a while.
+
+    Raises:
+        Unavailable: it goes on writing for longer than `within` seconds.
+    """
     begun, ours = monotonic(), Writes()
-    while monotonic() - begun < PATIENCE:
+    while monotonic() - begun < within:
         since = SystemClock().now() - QUIET
         ours, _ = split(during(_read(audit_log), since, float("inf")))
         if not ours and monotonic() - begun > QUIET:

@@ -55,6 +55,16 @@ if up --audit --arg kube-apiserver=--audit-log-batch-max-wait=1s; then
 else
   missed=1
 fi
+
+# More gangs than half the nodes have room for two of, or than fill them all, would wait instead of run.
+echo "==> an operator that comes back to 1,000 gangs, and 2,000 jobs that wait in 50 queues" >&2
+if up --audit --arg kube-apiserver=--audit-log-batch-max-wait=1s; then
+  log=$(dirname "$KUBECONFIG")/audit.log
+  figures "$BIN/python" -m bench restart --gangs "$NODES" --audit-log "$log"
+  figures "$BIN/python" -m bench queues --gangs $((NODES / 4)) --audit-log "$log"
+else
+  missed=1
+fi
 down
 
 echo "==> a start on recorded lists of 12,500 nodes and 100,000 pods" >&2

@@ -12,25 +12,13 @@ from dataclasses import dataclass, replace
 
 from crosstree.core.job import Job
 from crosstree.core.lifecycle import withdrawing
-from crosstree.core.plan import Decision, Evict, Place, Resize, Wait, WaitReason
+from crosstree.core.plan import Decision, Evict, Place, Resize, Wait
 
 RETOLD_PER_SECOND = 5.0
 """Verdicts let out a second of those that can wait; each is one status write and no more."""
 
 RETOLD_AT_ONCE = 50.0
 """Verdicts that may be let out together after a quiet time: in a small cluster none waits for its turn."""
-
-PATIENT = frozenset(
-    {
-        WaitReason.NOT_ENOUGH_FREE,
-        WaitReason.FRAGMENTED,
-        WaitReason.NO_DOMAIN_LARGE_ENOUGH,
-        WaitReason.NODES_UNHEALTHY,
-        WaitReason.QUOTA_EXHAUSTED,
-        WaitReason.RESERVED_FOR_OTHER,
-    }
-)
-"""Reasons that all say: it starts when others have ended. They take turns as others come and go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,4 +163,4 @@ def _urgent(known: Wait, verdict: Wait) -> bool:
     """Say whether a verdict tells something that can't wait: not just that others are in the way than before."""
     if known.uid != verdict.uid or known.promise != verdict.promise:
         return True
-    return known.reason is not verdict.reason and not {known.reason, verdict.reason} <= PATIENT
+    return known.reason is not verdict.reason and not (known.reason.patient and verdict.reason.patient)

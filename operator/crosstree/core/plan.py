@@ -50,6 +50,23 @@ class WaitReason(Enum):
     RECOVERING = "Recovering"
     """The pods of an attempt that is over are still ending; the gang is placed again once they are gone."""
 
+    @property
+    def patient(self) -> bool:
+        """True where it only waits for others to end. Which of these it is goes back and forth as they do."""
+        return self in _PATIENT
+
+
+_PATIENT = frozenset(
+    {
+        WaitReason.NOT_ENOUGH_FREE,
+        WaitReason.FRAGMENTED,
+        WaitReason.NO_DOMAIN_LARGE_ENOUGH,
+        WaitReason.NODES_UNHEALTHY,
+        WaitReason.QUOTA_EXHAUSTED,
+        WaitReason.RESERVED_FOR_OTHER,
+    }
+)
+
 
 class Rung(Enum):
     """How far up the recovery ladder a job had to go, lowest first. The values stand in `status.recovery.rung`."""

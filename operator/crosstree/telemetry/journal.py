@@ -12,7 +12,7 @@ from crosstree.telemetry.metrics import Metrics
 
 
 class Journal:
-    """Writes down decisions. A gang that keeps waiting for the same reason is not news."""
+    """Writes down decisions. A gang that goes on waiting for others to end is not news."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -86,9 +86,10 @@ class Journal:
         )
 
     def _waits(self, wait: Wait, cluster: str, cycle: int) -> None:
-        if self._waiting.get(wait.key) is wait.reason:
-            return
+        known = self._waiting.get(wait.key)
         self._waiting[wait.key] = wait.reason
+        if known is wait.reason or (known is not None and known.patient and wait.reason.patient):
+            return
         say(
             "gang waits",
             job=wait.key,

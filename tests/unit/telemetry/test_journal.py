@@ -40,13 +40,14 @@ def test_a_placed_gang_is_news(lines):
     assert (line["message"], line["job"], line["pool"]) == ("gang placed", "ml/a", "east-h100")
 
 
-def test_a_gang_that_keeps_waiting_for_the_same_reason_is_not(lines):
+def test_a_gang_that_goes_on_waiting_for_others_to_end_is_not(lines):
     journal = Journal(Metrics())
     step(journal, WAIT)
     step(journal, Wait("ml/b", "2", WaitReason.NOT_ENOUGH_FREE, "9 of 16 are free"))
-    assert [line["reason"] for line in lines()] == ["NotEnoughFree"]
     step(journal, Wait("ml/b", "2", WaitReason.FRAGMENTED, "16 are free, on 4 leaves"))
-    assert [line["reason"] for line in lines()] == ["NotEnoughFree", "Fragmented"]
+    assert [line["reason"] for line in lines()] == ["NotEnoughFree"]
+    step(journal, Wait("ml/b", "2", WaitReason.MODEL_UNAVAILABLE, "There is none."))
+    assert [line["reason"] for line in lines()] == ["NotEnoughFree", "ModelUnavailable"]
 
 
 def test_a_job_that_is_gone_is_forgotten(lines):
