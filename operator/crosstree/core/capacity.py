@@ -54,7 +54,7 @@ class Trial:
         self.grain = snapshot.grain.copy()
         self.taken: list[Taken] = []
         self.reserved: Callable[[Gang, Pool, Int64], Int64] | None = None
-        self._undo: list[tuple[Int32, Int64, Int64]] = []
+        self._undo: list[tuple[Int32, Int64, Int64, int]] = []
         self._touched: list[Int32] = []
         self._slots: dict[Shape, _Remembered] = {}
         self._spares: dict[str, Bool] = {}
@@ -131,9 +131,8 @@ class Trial:
             rows: Nodes by snapshot row, int32 (m,), each at most once.
             counts: Workers per node, int64 (m,).
         """
+        self._note(rows)
         self.taken.append(Taken(gang, pool, rows, counts))
-        self._undo.append((rows, self.free[rows], self.grain[rows].astype(np.int64)))
-        self._touched.append(rows)
         request = fit.request_of(gang, pool, self.snapshot.resources)
         for column, amount in zip(request.columns, request.amounts, strict=True):
             self.free[rows, column] -= amount * counts
@@ -155,8 +154,7 @@ class Trial:
         if pool is None:
             return
         rows, going = running.rows, running.counts if counts is None else counts
-        self._undo.append((rows, self.free[rows], self.grain[rows].astype(np.int64)))
-        self._touched.append(rows)
+        self._note(rows)
         request = fit.request_of(running.gang, pool, self.snapshot.resources)
         offered = self.snapshot.allocatable
         for column, amount in ((request.device_column, request.devices), *request.others):
@@ -175,11 +173,16 @@ class Trial:
     def rollback(self, mark: int) -> None:
         """Undo every step taken since `mark`, newest first."""
         while len(self._undo) > mark:
-            self.taken.pop()
-            rows, free, grain = self._undo.pop()
+            rows, free, grain, taken = self._undo.pop()
+            del self.taken[taken:]
             self.free[rows] = free
             self.grain[rows] = grain
             self._touched.append(rows)
+
+    def _note(self, rows: Int32) -> None:
+        """Remember what these nodes are before a step changes them."""
+        self._undo.append((rows, self.free[rows], self.grain[rows].astype(np.int64), len(self.taken)))
+        self._touched.append(rows)
 
     def _compute(self, request: fit.Request, pool: Pool, rows: Int32) -> Int64:
         return fit.slots(request, pool, rows, self.snapshot.allocatable, self.free, self.grain)
