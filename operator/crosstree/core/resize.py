@@ -32,8 +32,8 @@ WORTH = 2.0
 def growth(desk: Desk, decided: Sequence[Decision], refused: Iterable[Refused]) -> tuple[Resize, ...]:
     """Return the running elastic gangs that should start again larger, and book what they would get.
 
-    One step each: to the largest legal size that there is room for, that their quota allows and that keeps the nodes
-    they have, as far as these can be used. In the order of the line.
+    One step each: to the largest legal size that there is room for and that their quota allows, on the nodes they have
+    and others near, else elsewhere. In the order of the line.
 
     Args:
         desk: The ledgers, after everything else in the cycle.
