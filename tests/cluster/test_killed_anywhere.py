@@ -45,6 +45,14 @@ ALONE = [
     Write("workers-deletion", "DELETE", f"{PODS}/[^/]+"),
     Write("worker-anew", "POST", PODS, nth=WORKERS + 1),
 ]
+_TRAIN = STATUS.replace("trainingjobs/[^/]+", "trainingjobs/train")
+RESIZING = [
+    Write("resizing", "PATCH", _TRAIN, '"phase":"Resizing"'),
+    Write("deletion-to-resize", "DELETE", f"{PODS}/train-worker-1"),
+    Write("release-to-resize", "PATCH", _TRAIN, '"placement":null'),
+    Write("larger-placement", "PATCH", _TRAIN, '"attempt":2.*"placement":{|"placement":{.*"attempt":2'),
+    Write("larger-attempts-pod", "POST", PODS, '"crosstree.dev/attempt":"2"', nth=5),
+]
 MOMENTS = [pytest.param(moment, id=moment.value) for moment in Moment]
 
 
@@ -208,6 +216,33 @@ def test_a_worker_alone_is_charged_and_made_again_once_although_the_operator_is_
         assert world.record.violations("train", world.namespace, remade=True) == []
         status = world.status()
         assert (status["restartsCharged"], len(status["restarts"])) == (1, 1)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("write", RESIZING, ids=lambda write: write.name)
+def test_a_gang_grows_once_although_the_operator_is_killed_at(
+    world: Operated, forks: OperatorForks, tmp_path: Path, write: Write, moment: Moment
+) -> None:
+    with Crew(world, forks, write, moment, tmp_path) as crew:
+        hurried = {"preemption": {"mode": "LowerPriority", "minRuntime": "1s"}}
+        world.kubectl.apply(a_cluster(scheduling=hurried))
+        world.apply(a_job("other", workers=6))
+        world.runs("other")
+        elastic = a_job(expectedDuration="12h")
+        elastic["spec"]["workers"] = {"min": 2, "max": 8}
+        world.apply(elastic)
+        crew.until_phase("Running", attempt=1)
+        world.finish("other")
+        crew.until_phase("Running", attempt=2)
+        eventually(crew.was_killed, within=30, what=f"{write.name} came by; seen: {crew.killer.seen}")
+        made = world.record.attempts("train", world.namespace)
+        assert {attempt: sorted(indices) for attempt, indices in made.items()} == {
+            1: [0, 1],
+            2: list(range(8)),
+        }
+        assert world.record.violations("train", world.namespace) == []
+        status = world.status()
+        assert [(one["reason"], one["charged"]) for one in status["restarts"]] == [("Resized", False)]
 
 
 def nothing_lost(world: Operated, *, attempts: int) -> None:

@@ -89,8 +89,7 @@ class Desk:
         Where its turn does not come, the first few are told all the same when there will be room for them; nothing
         keeps it for them.
         """
-        kept = {Backfill.NONE: 0, Backfill.EASY: 1, Backfill.CONSERVATIVE: self.policy.reservations}
-        holds = len(self.horizon.reservations) < kept[self.snapshot.manners.backfill]
+        holds = self.keeps_places
         if not holds and self._told[0] >= self.policy.reservations:
             return None
         self._told[0] += 1
@@ -104,6 +103,12 @@ class Desk:
             return found
         unkept = Forecast(found.forecast.start, found.forecast.confidence * UNKEPT)
         return replace(found, forecast=unkept)
+
+    @property
+    def keeps_places(self) -> bool:
+        """Tell whether the next reservation keeps its place, or is only foretold."""
+        kept = {Backfill.NONE: 0, Backfill.EASY: 1, Backfill.CONSERVATIVE: self.policy.reservations}
+        return len(self.horizon.reservations) < kept[self.snapshot.manners.backfill]
 
     def foresee(self, gang: Gang) -> Forecast | None:
         """Say when the limits that keep a gang from starting are expected to leave room for it; None if unknown."""

@@ -16,6 +16,7 @@ import numpy as np
 from crosstree.base.words import listed
 from crosstree.core.candidates import Candidate, Rejection, candidates, judge, wanted
 from crosstree.core.capacity import Trial
+from crosstree.core.choose_model import Better
 from crosstree.core.clearing_words import waits
 from crosstree.core.desk import Desk
 from crosstree.core.diagnose import Diagnosis, NodeCounts, diagnose
@@ -56,7 +57,7 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
         if one.promise is not None:
             result.append(promised(gang, one.promise, one.position, desk))
             continue
-        found = times.held_off(one)
+        found = by_choice(gang, one.better) if one.better is not None else times.held_off(one)
         if found is None:
             # Quotas are told of in the words of one namespace: it may know the names of its own jobs only.
             bars = quotas.bars(gang)
@@ -97,6 +98,16 @@ def promised(gang: Gang, promise: Promise, position: int, desk: Desk) -> Wait:
         promise=promise,
         had=gang.promise,
     )
+
+
+def by_choice(gang: Gang, worth: Better) -> Wait:
+    """Say that a gang waits of its own choice, and for what."""
+    text = (
+        f"{_asked(gang)} of {gang.devices} {worth.instead} could start now, but {worth.model} is faster and "
+        f"expected to finish sooner, the wait included. Naming {worth.instead} alone in accelerators.models would start"
+        " it now."
+    )
+    return Wait(gang.key, gang.uid, WaitReason.WAITING_FOR_MODEL, text)
 
 
 def verdict(gang: Gang, trial: Trial, policy: Policy, effort: Effort) -> Wait:

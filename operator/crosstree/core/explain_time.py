@@ -16,6 +16,7 @@ from crosstree.core.horizon import Reservation
 from crosstree.core.placement.need import Packed
 from crosstree.core.placement.pack import pack
 from crosstree.core.plan import Forecast, Wait, WaitReason
+from crosstree.core.sizes import smallest
 from crosstree.core.start import Refused
 from crosstree.core.tried import Shape, shape_of
 from crosstree.core.workload import Gang
@@ -54,7 +55,7 @@ class TimeWords:
         if not others:
             return None
         first = min(others, key=lambda other: other.since)
-        size = f"{_workers(gang.workers)} of {gang.devices} {pool.profile.id}"
+        size = f"{_workers(smallest(gang))} of {gang.devices} {pool.profile.id}"
         owner = _owner(first, gang, others)
         if first.since <= desk.now:
             text = (

@@ -43,6 +43,8 @@ class WaitReason(Enum):
     """A limit of its JobQueue, or of one above it, is reached. It starts when jobs under that limit have ended."""
     RESERVED_FOR_OTHER = "ReservedForOther"
     """It would fit now, but would still hold nodes when a job before it is due to start on them."""
+    WAITING_FOR_MODEL = "WaitingForModel"
+    """It could start now on a model that it likes less; waiting for a faster one is expected to finish sooner."""
     WAITING_FOR_PREEMPTION = "WaitingForPreemption"
     """Other jobs are being stopped for it. It starts as soon as they are gone."""
     PODS_REFUSED = "PodsRefused"
@@ -64,6 +66,7 @@ _PATIENT = frozenset(
         WaitReason.NODES_UNHEALTHY,
         WaitReason.QUOTA_EXHAUSTED,
         WaitReason.RESERVED_FOR_OTHER,
+        WaitReason.WAITING_FOR_MODEL,
     }
 )
 

@@ -83,6 +83,10 @@ class Accounts:
         """Say whether there is any limit on what the queue may take."""
         return any(book.limits for book in self._chain(queue))
 
+    def rate(self, queue: str, model: str) -> float:
+        """Return what one accelerator of a model counts for in a queue; 1 where nobody says."""
+        return self._chain(queue)[0].rates.get(model, 1.0)
+
     # guarantees -------------------------------------------------------------------------------------------
 
     def within_guarantee(self, queue: str, model: str, devices: int) -> bool:

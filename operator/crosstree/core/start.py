@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from crosstree.core.candidates import candidates
+from crosstree.core.choose_model import Better, better
 from crosstree.core.desk import Desk
 from crosstree.core.horizon import Reservation
 from crosstree.core.plan import Forecast, Place, Promise
@@ -26,6 +27,7 @@ class Refused:
         reservation: When it is expected to start, and where; None if that can't be told.
         forecast: When a limit is expected to leave room for it; None if none is in its way, or that can't be told.
         ahead: Reservations there were when it had its turn.
+        better: The model it waits for though another could start it now; None if it does not choose to wait.
     """
 
     gang: Gang
@@ -35,15 +37,22 @@ class Refused:
     reservation: Reservation | None = None
     forecast: Forecast | None = None
     ahead: int = 0
+    better: Better | None = None
 
 
 def start(gang: Gang, position: int, desk: Desk) -> Place | Refused:
     """Give a gang its turn. What it gets is booked on the desk."""
-    # 1. Free capacity: where it was, as far as that still stands, else the first model it prefers that holds it.
+    # 1. Free capacity: where it was, as far as that still stands, else the first model it prefers that holds it; unless
+    # it is better off waiting for a faster one.
     limit = desk.limit(gang)
     if limit is None and not desk.failed(gang):
+        mark = desk.checkpoint()
         if placed := place(gang, desk):
-            return desk.book(gang, placed)
+            worth = better(gang, placed, desk)
+            if worth is None:
+                return desk.book(gang, placed)
+            desk.rollback(mark)
+            return _waits_for(gang, position, worth, desk)
         desk.note_failure(gang)
     # 2. Capacity that others have to leave.
     if promise := propose(gang, desk):
@@ -53,6 +62,13 @@ def start(gang: Gang, position: int, desk: Desk) -> Place | Refused:
         return Refused(gang, position, limit, forecast=desk.foresee(gang))
     ahead = len(desk.horizon.reservations)
     return Refused(gang, position, reservation=desk.reserve(gang), ahead=ahead)
+
+
+def _waits_for(gang: Gang, position: int, worth: Better, desk: Desk) -> Refused:
+    """Hold the place on the better model for a gang that could start on another one now."""
+    ahead = len(desk.horizon.reservations)
+    reservation = desk.reserve(replace(gang, models=(worth.model,)))
+    return Refused(gang, position, reservation=reservation, ahead=ahead, better=worth)
 
 
 def place(gang: Gang, desk: Desk) -> Place | None:
