@@ -30,7 +30,7 @@ class Held:
         """Number of the reservation, in the order in which they were made."""
         self.since: Float64 = np.zeros(0)
         self.ends: Float64 = np.zeros(0)
-        self._takes: Int64 = np.zeros((0, columns), np.int64)
+        self.takes: Int64 = np.zeros((0, columns), np.int64)
         self._leaves: Int64 = np.zeros((0, columns), np.int64)
         self._grain: Int8 = np.zeros(0, np.int8)
 
@@ -56,7 +56,7 @@ class Held:
         self.who = np.concatenate((self.who, np.full(len(rows), number, np.int32)))
         self.since = np.concatenate((self.since, np.full(len(rows), since)))
         self.ends = np.concatenate((self.ends, np.full(len(rows), ends)))
-        self._takes = np.concatenate((self._takes, takes))
+        self.takes = np.concatenate((self.takes, takes))
         self._leaves = np.concatenate((self._leaves, leaves))
         self._grain = np.concatenate((self._grain, grain))
 
@@ -71,16 +71,16 @@ class Held:
             return {}
         rows = self.rows[active]
         return {
-            column: np.bincount(rows, self._takes[active, column], minlength=self._nodes).astype(np.int64)
+            column: np.bincount(rows, self.takes[active, column], minlength=self._nodes).astype(np.int64)
             for column in columns
         }
 
     def taken_on(self, rows: Int32, at: float) -> Int64:
         """Return what reservations hold at an instant on some nodes, int64 (m, R)."""
-        result = np.zeros((len(rows), self._takes.shape[1]), np.int64)
+        result = np.zeros((len(rows), self.takes.shape[1]), np.int64)
         place = self._place(rows)[self.rows]
         mine = np.flatnonzero((place >= 0) & (self.since <= at) & (at < self.ends))
-        np.add.at(result, place[mine], self._takes[mine])
+        np.add.at(result, place[mine], self.takes[mine])
         return result
 
     def between(self, begin: float, end: float) -> Bool:

@@ -15,9 +15,10 @@ from math import isfinite
 import numpy as np
 
 from crosstree.core import fit
-from crosstree.core.arrays import Int8, Int32, Int64
+from crosstree.core.arrays import Bool, Int8, Int32, Int64
 from crosstree.core.capacity import Taken, Trial
 from crosstree.core.expect import or_assumed, trusted
+from crosstree.core.gains import Events
 from crosstree.core.held import Held
 from crosstree.core.plan import Forecast
 from crosstree.core.shapes import EMPTY_GRAIN, grain_of
@@ -112,6 +113,44 @@ class Horizon:
         return self._cut(
             gang, pool, slots, np.flatnonzero(self.held.between(at, at + trusted(gang.expected)))
         )
+
+    def events(self) -> Events:
+        """Return all that comes free later than now, as decided so far."""
+        parts = [
+            (np.repeat(one.ends, np.diff(one.stops)), one.rows, one.amounts)
+            for one in (self.timeline.running, self.timeline.booked())
+        ]
+        parts.append((self.held.ends, self.held.rows, self.held.takes.T))
+        times = np.concatenate([part[0] for part in parts])
+        order = np.argsort(times, kind="stable")
+        order = order[int(np.searchsorted(times[order], self.now, side="right")) :]
+        rows = np.concatenate([part[1] for part in parts])[order]
+        return Events(times[order], rows, np.concatenate([part[2] for part in parts], axis=1)[:, order])
+
+    def of_use(self, events: Events, gang: Gang, pool: Pool) -> Bool:
+        """Mark the events that give a gang room: not those on nodes that are taken whole before it would be over."""
+        held, until = self.held, trusted(gang.expected)
+        result = np.ones(len(events.times), np.bool_)
+        if not len(held):
+            return result
+        self._count_bookings()
+        request = fit.request_of(gang, pool, self.trial.snapshot.resources)
+        full = np.flatnonzero(held.slots(request, pool, np.arange(len(held))) == 0)
+        # What comes free on a node before the next reservation that leaves nothing there is of no use unless the gang
+        # is over by then: the node is taken when that begins, and comes free when it ends, which is another event.
+        begins = np.sort(held.since[full])
+        ranked = np.lexsort((held.since[full], held.rows[full]))
+        key = held.rows[full][ranked].astype(np.int64) * (len(begins) + 1) + np.searchsorted(
+            begins, held.since[full][ranked]
+        )
+        asked = events.rows.astype(np.int64) * (len(begins) + 1) + np.searchsorted(begins, events.times)
+        following = np.searchsorted(key, asked)
+        there = following < len(key)
+        following = full[ranked][np.minimum(following, len(key) - 1)] if len(key) else following
+        if len(key):
+            same = there & (held.rows[following] == events.rows)
+            result &= ~(same & (held.since[following] - until < events.times))
+        return result
 
     def in_the_way(self, gang: Gang, pool: Pool, before: int) -> tuple[Reservation, ...]:
         """Return which of the first `before` reservations keep the gang from nodes that are free now."""

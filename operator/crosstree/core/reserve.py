@@ -1,32 +1,35 @@
 """Find the earliest place for a gang that can't start now, by the packing that will place it then.
 
-Room only grows while running gangs end, so the first instant with room enough is found by bisection, without the
-reservations. From there on each later instant at which somebody leaves is tried with them, the first few one by one,
-then in growing steps: a place is found in a bounded number of tries if there is any.
+An instant is tried by counting room as it will be for as long as the gang stays, with all reservations. Where that is
+too little, what comes free later says until when it must stay too little, and the instants before that are passed
+over: the first place found is the earliest. Only when many tries in a row fail do steps grow, to bound their number.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from crosstree.core import fit
-from crosstree.core.arrays import Bool, Float64, Int64
+from crosstree.core.arrays import Bool, Int64
 from crosstree.core.candidates import Candidate, candidates
-from crosstree.core.expect import or_assumed
+from crosstree.core.expect import or_assumed, trusted
+from crosstree.core.gains import Events, Gains
 from crosstree.core.horizon import Horizon, Reservation, over
 from crosstree.core.placement.need import Need, Packed
 from crosstree.core.placement.pack import pack
 from crosstree.core.plan import Forecast
 from crosstree.core.seat import steady_first
+from crosstree.core.shapes import EMPTY_GRAIN
 from crosstree.core.timeline import OVERDUE, Leaver, Releases
 from crosstree.core.workload import Gang
 
-ONE_BY_ONE = 8
-"""Instants tried in turn before the steps grow."""
+TRIES = 24
+"""Instants tried in turn before steps grow."""
 
 SURE = 0.9
 """Confidence in a place that waits for nobody's end."""
@@ -56,8 +59,10 @@ class Search:
 
     def __init__(self, horizon: Horizon) -> None:
         self._horizon = horizon
-        self._least: dict[tuple[object, ...], int | None] = {}
         self._reached: dict[tuple[object, ...], float] = {}
+        self._empty: dict[tuple[str, fit.Request], Int64] = {}
+        self._events: Events | None = None
+        self._made: tuple[object, ...] = ()
 
     def earliest(
         self, gang: Gang, affords: Callable[[str], bool], *, put_off: bool = False
@@ -94,48 +99,63 @@ class Search:
 
     def _in_time(self, question: _Question, before: float) -> _Found | None:
         """Return the earliest place in a pool that begins before an instant."""
-        least = self._least_gone(question)
-        if least is None:
-            return None
-        horizon = self._horizon
-        running = horizon.timeline.running
-        first = float(running.ends[least - 1]) if least else horizon.now
         # Who asks for the same, for as long, and later in the line, finds nothing that the one before did not find.
-        alike = (self._key(question), or_assumed(question.gang.expected).seconds)
-        first = max(first, self._reached.get(alike, first))
-        times = self._instants(first)
-        times = times[times < before]
-        found = _first(len(times), lambda at: self._place_at(question, float(times[at])))
-        if found is not None:
-            self._reached[alike] = found.start
-        return found
+        gang, pool = question.gang, question.candidate.pool
+        alike = (
+            pool.name,
+            question.request,
+            question.candidate.need,
+            (gang.demands(pool.resource), gang.avoid, gang.recovering, gang.priority < 0),
+            trusted(gang.expected),
+        )
+        gains = self._gains(question)
+        at = self._reached.get(alike)
+        if at is None:
+            at = gains.enough_after(self._horizon.now, self._slots_at(question, self._horizon.now))
+        for _ in range(TRIES):
+            if at >= before or at == np.inf:
+                break
+            slots = self._slots_at(question, at)
+            if _enough(question.candidate, slots):
+                found = self._packed(question, slots, at)
+                if found is not None:
+                    self._reached[alike] = at
+                    return found
+            at = gains.enough_after(at, slots)
+        else:
+            times = gains.times[(gains.times >= at) & (gains.times < before)].tolist()
+            found = _first(times, partial(self._place_at, question))
+            if found is not None:
+                self._reached[alike] = found.start
+            return found
+        self._reached[alike] = at
+        return None
 
-    def _least_gone(self, question: _Question) -> int | None:
-        """Return how many running gangs have to end at least, the first first; None if all are not enough."""
-        key = self._key(question)
-        if key not in self._least:
-            timeline = self._horizon.timeline
-            total = len(timeline.running.leavers)
+    def _gains(self, question: _Question) -> Gains:
+        """Return what comes free in the pool, in the gang's workers, after what has been decided so far."""
+        horizon, candidate, request = self._horizon, question.candidate, question.request
+        pool = candidate.pool
+        made = (len(horizon.reservations), len(horizon.trial.taken), horizon.trial.taken[-1:])
+        if self._events is None or self._made != made:
+            self._events, self._made = horizon.events(), made
+        snapshot = horizon.trial.snapshot
+        key = (pool.name, request)
+        if key not in self._empty:
+            whole = np.full(len(snapshot.names), EMPTY_GRAIN, np.int8)
+            self._empty[key] = fit.slots(
+                request, pool, pool.nodes, snapshot.allocatable, snapshot.allocatable, whole
+            )
+        most = np.where(question.allowed, self._empty[key], 0)
+        useful = horizon.of_use(self._events, question.gang, pool)
+        place = np.where(useful, horizon.trial.positions(pool)[self._events.rows], -1)
+        return Gains.of(self._events, place, most, request, pool, candidate.need)
 
-            def enough(gone: int) -> bool:
-                slots = timeline.slots_after(question.request, question.candidate.pool, gone)
-                return _enough(question.candidate, np.where(question.allowed, slots, 0))
-
-            found = bisect_left(range(total + 1), x=True, key=enough)
-            self._least[key] = found if found <= total else None
-        return self._least[key]
-
-    def _instants(self, first: float) -> Float64:
-        """Return the instants after now, and not before `first`, at which somebody leaves: ascending, each once."""
-        horizon = self._horizon
-        ends = (horizon.timeline.running.ends, horizon.timeline.booked().ends, horizon.held.ends)
-        times = np.unique(np.concatenate(ends))
-        return times[(times >= first) & (times > horizon.now)]
+    def _slots_at(self, question: _Question, at: float) -> Int64:
+        slots = self._horizon.slots_at(question.gang, question.candidate.pool, at)
+        return np.where(question.allowed, slots, 0)
 
     def _place_at(self, question: _Question, at: float) -> _Found | None:
-        pool = question.candidate.pool
-        slots = self._horizon.slots_at(question.gang, pool, at)
-        return self._packed(question, np.where(question.allowed, slots, 0), at)
+        return self._packed(question, self._slots_at(question, at), at)
 
     def _packed(self, question: _Question, slots: Int64, at: float) -> _Found | None:
         candidate = question.candidate
@@ -215,11 +235,6 @@ class Search:
         mine = (place >= 0) & (found.counts[place] > 0) & (held.ends <= found.start)
         return [self._horizon.reservations[int(one)] for one in np.unique(held.who[mine])]
 
-    def _key(self, question: _Question) -> tuple[object, ...]:
-        gang = question.gang
-        where = (gang.demands(question.candidate.pool.resource), gang.avoid, gang.recovering)
-        return question.candidate.pool.name, question.request, question.candidate.need, where
-
 
 def _enough(candidate: Candidate, slots: Int64) -> bool:
     """Say whether slots could be enough: a packing of them may fail all the same, and never succeeds without."""
@@ -229,22 +244,22 @@ def _enough(candidate: Candidate, slots: Int64) -> bool:
     return int(slots.sum()) >= need.workers
 
 
-def _first(count: int, find: Callable[[int], _Found | None]) -> _Found | None:
-    """Return what is found at the lowest index, as far as growing steps and bisection tell."""
+def _first(times: Sequence[float], find: Callable[[float], _Found | None]) -> _Found | None:
+    """Return what is found at the earliest of these times, as far as growing steps and bisection tell."""
     failed, at, step = -1, 0, 1
     found = None
-    while at < count:
-        found = find(at)
+    while at < len(times):
+        found = find(times[at])
         if found is not None:
             break
         failed = at
-        if at == count - 1:
+        if at == len(times) - 1:
             return None
-        step = step * 2 if at >= ONE_BY_ONE else 1
-        at = min(at + step, count - 1)
+        step *= 2
+        at = min(at + step, len(times) - 1)
     while found is not None and at - failed > 1:
         middle = (at + failed) // 2
-        better = find(middle)
+        better = find(times[middle])
         if better is None:
             failed = middle
         else:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,12 +27,8 @@ LEAVING_CONFIDENCE = 0.9
 OVERDUE = 60.0
 """Seconds from now after which a gang is taken to end whose expected end has passed unnoticed."""
 
-_CACHED = 256
-"""Answers about the future kept in one cycle."""
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Leaver:
+class Leaver(NamedTuple):
     """A gang that holds nodes and will leave them.
 
     Attributes:
@@ -90,7 +87,6 @@ class Timeline:
         self._vectors: dict[tuple[object, ...], Int64] = {}
         self._booked: Releases | None = None
         self._seen: tuple[int, Taken | None] = (0, None)
-        self._slots: dict[tuple[str, fit.Request, int], Int64] = {}
 
     @cached_property
     def running(self) -> Releases:
@@ -131,21 +127,6 @@ class Timeline:
                 known[request.device_column] += request.devices
             self._vectors[shape] = known
         return known
-
-    def slots_after(self, request: fit.Request, pool: Pool, gone: int) -> Int64:
-        """Count slots once the first so many running gangs are gone, if nobody had booked anything in this cycle.
-
-        Returns:
-            int64 (n,), in pool order; never too few. Shared: do not write to it.
-        """
-        key = (pool.name, request, gone)
-        found = self._slots.get(key)
-        if found is None:
-            if len(self._slots) >= _CACHED:
-                self._slots.clear()
-            free = self._free(self._trial.snapshot.free, request, [(self.running, gone)])
-            found = self._slots[key] = self._count(request, pool, free)
-        return found
 
     def slots_by_age(self, request: fit.Request, pool: Pool, gone: int) -> Int64:
         """Count slots once the first so many of `by_age` are gone, with what is booked: int64 (n,), in pool order."""
