@@ -49,8 +49,8 @@ def keep_promise(gang: Gang, desk: Desk) -> tuple[Decision, ...] | None:
     if desk.now >= promise.until or not _within_quota(gang, candidate, still, desk):
         return None
     desk.note_due(promise.until)
-    hold_free(gang, candidate.pool, promise, desk)
     orders = [_order(gang, candidate, promise, one, desk) for one in still if not one.leaving]
+    hold_free(gang, candidate.pool, promise, desk)
     return (*orders, _wait(gang, promise, still, desk))
 
 
@@ -121,16 +121,37 @@ def _there(gang: Gang, candidate: Candidate, promise: Promise, desk: Desk) -> Pl
 
 
 def _anywhere(gang: Gang, desk: Desk) -> Place | None:
-    """Place the gang wherever it fits now, and book that on the trial; None if nowhere, or beyond its quota."""
+    """Place the gang wherever it fits now, and book that on the trial; None if nowhere, or beyond its quota.
+
+    What is promised to others is not free for it, whether their turn has been or comes yet.
+    """
     mark = desk.trial.checkpoint()
+    held = {hold.gang.key for hold in desk.clearing.holds}
+    for other in desk.snapshot.gangs:
+        if other.promise is not None and other.key != gang.key and other.key not in held:
+            _hide(other, other.promise, desk)
     placed = place(gang, desk)
+    desk.trial.rollback(mark)
     if placed is None:
         return None
-    devices = sum(share.count for share in placed.nodes) * gang.devices
-    if desk.accounts.excess(gang.queue, placed.model, devices) is not None:
-        desk.trial.rollback(mark)
+    counts = np.array([share.count for share in placed.nodes], np.int64)
+    if desk.accounts.excess(gang.queue, placed.model, int(counts.sum()) * gang.devices) is not None:
         return None
+    pool = next(one for one in desk.snapshot.pools if one.name == placed.pool)
+    desk.trial.take(gang, pool, np.array(rows_of(pool, placed.nodes), np.int32), counts)
     return placed
+
+
+def _hide(other: Gang, promise: Promise, desk: Desk) -> None:
+    """Take what is free of a place promised to another gang off the trial; its turn may not have been yet."""
+    sound = _sound(other, promise, desk)
+    if sound is None:
+        return
+    rows = np.array(rows_of(sound.pool, promise.nodes), np.int32)
+    counts = np.array([share.count for share in promise.nodes], np.int64)
+    free = np.minimum(desk.trial.slots(other, sound.pool)[desk.trial.positions(sound.pool)[rows]], counts)
+    if free.any():
+        desk.trial.take(other, sound.pool, rows[free > 0], free[free > 0])
 
 
 def _within_quota(gang: Gang, candidate: Candidate, still: Sequence[Running], desk: Desk) -> bool:
