@@ -44,7 +44,7 @@ class Trial:
     """Free capacity as it would be after the steps taken so far.
 
     Attributes:
-        taken: The steps, first to last.
+        taken: Places taken, first to last.
         reserved: Cuts slots, int64 (n,), to what reservations leave a gang, once there are any: `Horizon.cut`.
     """
 
@@ -149,6 +149,7 @@ class Trial:
 
         No node ever gets more than it has to offer: a worker that ended has given its place back before. What is known
         of the scatter of free devices stays as it was while others are on the node, for they may be the cause of it.
+        What reservations leave on the nodes does not become more.
         """
         pool = next((one for one in self.snapshot.pools if one.name == running.pool), None)
         if pool is None:
