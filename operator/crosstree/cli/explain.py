@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crosstree.base.errors import SettingsError
+from crosstree.base.errors import Refused, SettingsError
 from crosstree.cli.access import OURS, Json, found, silent_since, talk
 from crosstree.cli.jobs import finish, warn
 from crosstree.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output
+from crosstree.cli.outlook import outlook_of, sentences
 from crosstree.cli.output import console, emit, plain, styled, table
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
     from crosstree.adapters.client import Api
     from crosstree.core.room import LevelRoom
+
+NOT_ALLOWED = (
+    "What would help can't be worked out here: {why}. An admin can bind the ClusterRole of the chart that ends in "
+    "-explain to you."
+)
 
 NODES_SHOWN = 16
 """Nodes of a placement that are listed; -o json has all of them."""
@@ -53,7 +59,10 @@ async def _told(api: Api, namespace: str, name: str) -> Json:
     told = said_of(raw)
     told["operatorSilentSince"] = await silent_since(api)
     if told["placement"] is None and told["finished"] is None:
-        await _computed(api, raw, told)
+        try:
+            await _computed(api, raw, told)
+        except Refused as error:  # few users may list nodes and pods of everybody
+            told["decision"] = NOT_ALLOWED.format(why=str(error).rstrip("."))
     return told
 
 
@@ -73,6 +82,7 @@ def said_of(raw: Json) -> Json:
             {key: c.get(key, "") for key in ("type", "status", "reason", "message")}
             for c in seen.get("conditions", ())
         ],
+        **outlook_of(raw),
         "room": [],
         "decision": "",
         "waysOut": [],
@@ -160,6 +170,8 @@ def _because(screen: Console, told: Json) -> None:
     elif waiting:
         screen.print(f"\nIt waits: {waiting.get('reason', '')}", style="bold yellow", markup=False)
         screen.print(f"  {waiting.get('message', '')}", markup=False)
+        for sentence in sentences(told):
+            screen.print(f"  {sentence}", markup=False)
     elif told["placement"] is None:
         if not told["conditions"]:
             screen.print(

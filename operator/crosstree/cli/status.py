@@ -11,6 +11,7 @@ from crosstree.base.errors import NotFound
 from crosstree.cli.access import OURS, Json, listed, silent_since, talk
 from crosstree.cli.jobs import finish, warn, why
 from crosstree.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output
+from crosstree.cli.outlook import line_cell, outlook_of, start_cell
 from crosstree.cli.output import ago, bar, console, emit, styled, table
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def job_facts(raw: Json) -> Json:
         "name": raw["metadata"]["name"],
         "cluster": spec.get("cluster", ""),
         "phase": seen.get("phase", "Pending"),
-        "workers": spec.get("workers", 1),
+        "workers": seen.get("workers") or _asked(spec.get("workers", 1)),
+        **outlook_of(raw),
         "accelerators": seen.get("accelerators", 0),
         "model": (seen.get("placement") or {}).get("model", ""),
         "span": seen.get("span", ""),
@@ -100,6 +102,11 @@ def job_facts(raw: Json) -> Json:
         "finished": finish(seen),
         "created": raw["metadata"]["creationTimestamp"],
     }
+
+
+def _asked(workers: int | Json) -> str:
+    """Return how many workers a job asks for: `16`, or `8..32` for any number between."""
+    return f"{workers.get('min')}..{workers.get('max')}" if isinstance(workers, dict) else str(workers)
 
 
 def _draw(screen: Console, one: Json) -> None:
@@ -195,14 +202,25 @@ def draw_jobs(screen: Console, jobs: Sequence[Json]) -> None:
     rows = [
         (
             f"{job['namespace']}/{job['name']}", job["phase"], job["workers"], job["accelerators"], job["model"],
-            job["span"], ago(now - from_rfc3339(job["created"])), why(job),
+            job["span"], line_cell(job), start_cell(job), ago(now - from_rfc3339(job["created"])), why(job),
         )
         for job in ranked[:SHOWN]
     ]  # fmt: skip
     counts = ", ".join(
         f"{n} {phase}" for phase in _ORDER if (n := sum(job["phase"] == phase for job in jobs))
     )
-    columns = ("JOB", "PHASE", "#WORKERS", "#ACCELERATORS", "MODEL", "SPAN", "#AGE", "WHY IT WAITS OR FAILED")
+    columns = (
+        "JOB",
+        "PHASE",
+        "#WORKERS",
+        "#ACCELERATORS",
+        "MODEL",
+        "SPAN",
+        "QUEUE",
+        "#STARTS IN",
+        "#AGE",
+        "WHY IT WAITS OR FAILED",
+    )
     screen.print(table(f"{len(jobs)} job{'' if len(jobs) == 1 else 's'}: {counts}", columns, rows))
     if len(jobs) > SHOWN:
         screen.print(f"  … and {len(jobs) - SHOWN} more; -o json has all of them.")

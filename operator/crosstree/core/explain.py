@@ -128,8 +128,7 @@ def verdict(gang: Gang, trial: Trial, policy: Policy, effort: Effort) -> Wait:
         parts.append(tried(gang, gang.before, accepted, trial))
     if effort is Effort.FULL:
         parts.append(way_out(gang, chosen, candidate, trial))
-    if len(found) > 1:
-        parts.append(f"Also short: {listed([one.model for one, _ in found if one is not chosen], SHOWN)}.")
+    parts.append(others([one for one, _ in found if one is not chosen]))
     return Wait(gang.key, gang.uid, chosen.reason, _bounded(" ".join(part for part in parts if part), policy))
 
 
@@ -177,6 +176,14 @@ def where(found: Diagnosis) -> str:
         if number
     ]
     return f"Of {counts.total} nodes there: {', '.join(parts) or 'none'}."
+
+
+def others(found: Sequence[Diagnosis]) -> str:
+    """Sum up the models that were tried besides; one whose nodes it may not use at all is not short of anything."""
+    kept_off = [one.model for one in found if one.nodes.total and one.nodes.excluded == one.nodes.total]
+    short = [one.model for one in found if one.model not in kept_off]
+    parts = ((short, "Also short"), (kept_off, "All nodes excluded by node selector, affinity or taints"))
+    return " ".join(f"{text}: {listed(models, SHOWN)}." for models, text in parts if models)
 
 
 def tried(gang: Gang, before: Footprint, accepted: Sequence[Candidate], trial: Trial) -> str:

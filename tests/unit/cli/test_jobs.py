@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from crosstree.base.clock import SystemClock, to_rfc3339
 from crosstree.cli.explain import draw, said_of
 from crosstree.cli.output import console
 from crosstree.cli.status import draw_jobs, job_facts
@@ -72,3 +73,57 @@ def test_status_shows_why_a_job_failed_and_why_one_waits(capsys: pytest.CaptureF
     assert rows[0].endswith("  WorkerFailed: Worker 1 exited with 3.")
     assert rows[1].endswith("  NotEnoughFree: 5 of 8 nodes are free.")
     assert "All 2 workers" not in rows[2]
+
+
+def test_status_shows_the_line_and_when_a_job_is_expected_to_start(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    start = to_rfc3339(SystemClock().now() + 7210)
+    waiting = {"reason": "NotEnoughFree", "message": "5 of 8 nodes are free."}
+    told = {"queuePosition": 3, "expectedStart": start, "forecast": {"confidence": 90}}
+    raw = a_job("Pending", waiting=waiting, **told)
+    raw["spec"]["queue"] = "team-a"
+    draw_jobs(console(), [job_facts(raw)])
+    row = capsys.readouterr().out.splitlines()[2]
+    assert "team-a 3" in row
+    assert "120m 90%" in row
+
+
+def test_explain_tells_the_line_the_time_and_who_makes_room(capsys: pytest.CaptureFixture[str]) -> None:
+    start = to_rfc3339(SystemClock().now() + 7210)
+    plan = {
+        "pool": "east-h100",
+        "until": "2026-01-31T12:00:00Z",
+        "since": "2026-01-31T11:00:00Z",
+        "nodes": [{"name": f"n{index}", "first": index, "count": 1} for index in range(4)],
+        "victims": [{"uid": "a"}, {"uid": "b", "workers": 2}],
+    }
+    waiting = {"reason": "WaitingForPreemption", "message": "1 job has to stop first."}
+    told = {"queuePosition": 1, "expectedStart": start, "forecast": {"confidence": 0}, "plan": plan}
+    said = explained(capsys, a_job("Pending", waiting=waiting, **told))
+    assert "It is number 1 in the line of queue default." in said
+    assert "It may start at" in said and "nobody knows how long the jobs before it take" in " ".join(
+        said.split()
+    )
+    assert (
+        "4 nodes of pool east-h100 are being cleared for it until 2026-01-31T12:00:00Z: "
+        "1 job stops and 1 job goes on smaller."
+    ) in " ".join(said.split())
+
+
+def test_explain_says_for_whom_a_job_was_stopped(capsys: pytest.CaptureFixture[str]) -> None:
+    raw = a_job("Pending", waiting={"reason": "NotEnoughFree", "message": "Too few."})
+    stopped = {
+        "type": "Preempted",
+        "status": "True",
+        "reason": "Reclaimed",
+        "message": "Queue team-b is owed it.",
+    }
+    raw["status"]["conditions"].append(stopped)
+    assert "It was stopped (Reclaimed): Queue team-b is owed it." in explained(capsys, raw)
+
+
+def test_a_range_of_workers_is_shown_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    raw = a_job("Pending")
+    raw["spec"]["workers"] = {"min": 8, "max": 32}
+    assert job_facts(raw)["workers"] == "8..32"

@@ -308,3 +308,18 @@ def test_smaller_gang_may_start_past_a_larger_one_that_does_not_fit():
         "default/big": "Wait",
         "default/small": "Place",
     }
+
+
+def test_a_model_whose_nodes_a_gang_may_not_use_is_not_said_to_be_short():
+    pools = (
+        a_pool(leaves=1, nodes=2),
+        a_pool(leaves=1, nodes=2, name="b", model="amd-mi300x", resource="amd.com/gpu"),
+    )
+    gang = a_gang(workers=2, constraint=NodeConstraint(selector=(("zone", "a"),)))
+    masks = {
+        gang.demands(GPU): np.array([True, True, False, False]),
+        gang.demands("amd.com/gpu"): np.array([True, True, False, False]),
+    }
+    wait = waits(a_snapshot(*pools, masks=masks, gangs=[gang], used={"n000": 8}))
+    assert "Also short" not in wait.message
+    assert "All nodes excluded by node selector, affinity or taints: amd-mi300x." in wait.message
