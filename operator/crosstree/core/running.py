@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from crosstree.core.arrays import Int32, Int64
 from crosstree.core.workload import Gang
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Running:
     """One gang with a place, whether its pods exist yet or not. The same object while nothing about it changes.
 
@@ -39,12 +40,12 @@ class Running:
     grace: float = 30.0
     leaving: bool = False
 
-    @property
+    @cached_property
     def workers(self) -> int:
         """Workers it has; for an elastic gang not always `gang.workers`."""
         return int(self.counts.sum())
 
-    @property
+    @cached_property
     def devices(self) -> int:
         """Accelerators it holds."""
         return self.workers * self.gang.devices

@@ -131,6 +131,7 @@ class Runs:
             ends=_ends(tenure, now),
             saved=tenure.began if tenure.saved is None else tenure.saved,
             restart_cost=tenure.restart_cost,
+            grace=tenure.grace,
             leaving=tenure.leaving is not None,
         )
 

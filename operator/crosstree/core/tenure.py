@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from crosstree.core.checkpoint import saved_at
 from crosstree.core.job import Job
-from crosstree.core.lifecycle.facts import ENDED, finished, since, withdrawing
+from crosstree.core.lifecycle.facts import ENDED, finished, preempted, since, withdrawing
 from crosstree.core.plan import NodeShare, Place
 from crosstree.core.pods import PodFact, PodPhase
 from crosstree.core.workload import Gang
@@ -37,6 +37,7 @@ class Tenure:
         gone_by: When it should have gone at the latest; 0 while it was not told to.
         saved: Up to when its work is safe; None for since it began.
         restart_cost: Seconds that a restart costs it besides.
+        grace: Seconds it may take to stop for another gang.
     """
 
     gang: Gang
@@ -50,6 +51,7 @@ class Tenure:
     gone_by: float = 0.0
     saved: float | None = None
     restart_cost: float = 60.0
+    grace: float = 30.0
 
 
 def promised(job: Job, gang: Gang, place: Place, attempt: int, cluster: str, now: float) -> Tenure:
@@ -64,6 +66,7 @@ def promised(job: Job, gang: Gang, place: Place, attempt: int, cluster: str, now
         nodes,
         now,
         restart_cost=job.checkpoint.restart_cost,
+        grace=job.checkpoint.grace,
     )
 
 
@@ -100,6 +103,7 @@ def stored(job: Job, gang: Gang, cluster: str, pods: Iterable[PodFact], now: flo
         0.0 if leaving is None else leaving + _grace(job),
         _saved(job, own, placed, now),
         job.checkpoint.restart_cost,
+        job.checkpoint.grace,
     )
 
 
@@ -134,7 +138,9 @@ def _saved(job: Job, pods: Sequence[PodFact], began: float, now: float) -> float
 
 
 def _grace(job: Job) -> float:
-    """Return how many seconds its pods have to end."""
+    """Return how many seconds its pods have to end: more of them for one that was stopped to save its work."""
+    if preempted(job.progress):
+        return job.checkpoint.grace
     spec = job.template.get("spec")
     told = spec.get("terminationGracePeriodSeconds") if isinstance(spec, dict) else None
     return float(told) if isinstance(told, int) else TERMINATION_SECONDS
