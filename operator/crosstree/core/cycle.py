@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from crosstree.core import explain
 from crosstree.core.desk import open_desk
-from crosstree.core.line import line
+from crosstree.core.line import in_order, line
 from crosstree.core.plan import Decision, Plan
 from crosstree.core.policy import Policy
 from crosstree.core.promises import keep_promise
@@ -37,7 +37,7 @@ def run_cycle(snapshot: Snapshot, policy: Policy, now: float) -> Plan:
 
     # 2. Promises first: who is being made room for gets it, or the promise is void and it stands in line again.
     in_line: list[Gang] = []
-    for gang in snapshot.gangs:
+    for gang in in_order(snapshot.gangs):
         kept = keep_promise(gang, desk) if gang.promise is not None else None
         decided += kept or ()
         if kept is None:

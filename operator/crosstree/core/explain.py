@@ -48,6 +48,8 @@ class Effort(Enum):
 
 def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
     """Explain each gang that does not start; gangs of one shape share the work and the words."""
+    if not desk.policy.sentences:
+        return [brief(one) for one in refused]
     known: dict[tuple[Shape, str, Bars], Wait] = {}
     times = TimeWords(desk)
     quotas = QuotaWords(desk, lambda gang: verdict(gang, desk.trial, desk.policy, Effort.COUNTS))
@@ -108,6 +110,15 @@ def by_choice(gang: Gang, worth: Better) -> Wait:
         " it now."
     )
     return Wait(gang.key, gang.uid, WaitReason.WAITING_FOR_MODEL, text)
+
+
+def brief(one: Refused) -> Wait:
+    """Tell a gang that it waits, without looking into why: O(1)."""
+    reason = WaitReason.QUOTA_EXHAUSTED if one.excess is not None else WaitReason.NOT_ENOUGH_FREE
+    if one.promise is not None:
+        reason = WaitReason.WAITING_FOR_PREEMPTION
+    forecast = one.reservation.forecast if one.reservation is not None else one.forecast
+    return Wait(one.gang.key, one.gang.uid, reason, "", one.position, forecast, one.promise)
 
 
 def verdict(gang: Gang, trial: Trial, policy: Policy, effort: Effort) -> Wait:

@@ -16,8 +16,11 @@ class Policy:
             placements. Those further down the queue get the counts alone.
         reservations: Waiting gangs per cycle that get a reservation, first in line first. Those further down start
             only where they are in nobody's way, and are told their position but no time.
+        sentences: Whether waiting gangs are told why in words. Without, they are told the kind of reason, position,
+            time and promise only: for who reads none, as a replay of a year does not. No decision depends on it.
     """
 
     max_message: int = 480
     explained_in_full: int = 64
     reservations: int = 64
+    sentences: bool = True

@@ -8,10 +8,11 @@ wait) is a bug of who decided, and raised.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from crosstree.base.clock import VirtualClock
+from crosstree.core.expect import ends
 from crosstree.core.manners import Manners
 from crosstree.core.plan import Evict, Place, Plan, Resize, Wait
 from crosstree.core.queues import QueueSpec
@@ -20,6 +21,7 @@ from crosstree.core.workload import Gang
 from crosstree.sim.calendar import Calendar
 from crosstree.sim.errors import BrokenRule
 from crosstree.sim.estate import Estate
+from crosstree.sim.events import Done, Event, Gone, Overrun, Repaired
 from crosstree.sim.inventory import RESOURCE, Inventory
 from crosstree.sim.journal import Cause, Journal, Silent
 from crosstree.sim.runtime import Runtime
@@ -27,29 +29,6 @@ from crosstree.sim.tenants import Tenant
 
 NAME = "simulated"
 """Name of the AICluster."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """A job's work is done, unless the attempt meant was over before."""
-
-    uid: str
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Gone:
-    """A job that was told to stop has stopped."""
-
-    uid: str
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Repaired:
-    """A node that broke is back, unless somebody has put it into another state since."""
-
-    row: int
 
 
 class SimulatedCluster:
@@ -88,8 +67,8 @@ class SimulatedCluster:
         self._queues = _by_name(queues)
         self._manners = manners or Manners()
         self._spares = spares
-        self._calendar: Calendar[_Done | _Gone | _Repaired] = Calendar()
-        self._saves: Calendar[_Done] = Calendar()
+        self._calendar: Calendar[Event] = Calendar()
+        self._saves: Calendar[Done] = Calendar()
         self._cut: Snapshot | None = None
 
     def view(self) -> Sequence[Snapshot]:
@@ -152,7 +131,7 @@ class SimulatedCluster:
         """
         if self.job(gang.uid) is not None:
             raise BrokenRule(f"job {gang.key} is submitted twice; give every job an id of its own.")
-        tenant = Tenant(gang, work, row, factor)
+        tenant = Tenant(gang, work, row, factor, whole=work)
         self._estate.tenants.known[gang.uid] = tenant
         self._estate.line_up(tenant, self.clock.now())
 
@@ -176,7 +155,7 @@ class SimulatedCluster:
     def fail(self, row: int, repair: float) -> None:
         """Break a node; it is back after `repair` seconds."""
         self.set_state(self.inventory.names[row], NodeState.NOT_READY)
-        self._calendar.write(self.clock.now() + repair, _Repaired(row))
+        self._calendar.write(self.clock.now() + repair, Repaired(row))
 
     def set_queues(self, queues: Iterable[QueueSpec]) -> None:
         """Replace the queue tree."""
@@ -207,21 +186,25 @@ class SimulatedCluster:
         """Tell the journal about the time up to now."""
         self._estate.elapse(self.clock.now())
 
-    def _happen(self, event: _Done | _Gone | _Repaired) -> None:
+    def _happen(self, event: Event) -> None:
         now = self.clock.now()
-        if isinstance(event, _Repaired):
+        if isinstance(event, Repaired):
             if self._estate.floor.state[event.row] == NodeState.NOT_READY:
                 self._estate.put(event.row, NodeState.USABLE, now)
             return
         tenant = self.job(event.uid)
         if tenant is None or tenant.attempts != event.attempt or tenant.running is None:
             return
-        if isinstance(event, _Done):
+        if isinstance(event, Done):
             del self._estate.tenants.known[event.uid]
             self._estate.vacate(tenant, Cause.FINISHED, now)
-        else:
+        elif isinstance(event, Gone):
             self._estate.vacate(tenant, Cause(tenant.cause), now)
             self._estate.line_up(tenant, now)
+        elif not tenant.running.leaving:
+            later = ends(tenant.length, tenant.running.began, now)
+            self._estate.show(tenant, replace(tenant.running, ends=later))
+            self._foresee(tenant, later)
 
     def _report_checkpoints(self) -> None:
         """Show of the running jobs what they have saved by now."""
@@ -241,7 +224,7 @@ class SimulatedCluster:
         assert tenant.attempt is not None
         following = max(saved, tenant.attempt.works) + self.runtime.checkpoint
         if self.runtime.checkpoint > 0 and following < tenant.attempt.ends:
-            self._saves.write(following, _Done(tenant.gang.uid, tenant.attempts))
+            self._saves.write(following, Done(tenant.gang.uid, tenant.attempts))
 
     def _place(self, place: Place) -> None:
         tenant = self._estate.tenants.waiting.get(place.uid)
@@ -249,8 +232,15 @@ class SimulatedCluster:
             raise BrokenRule(f"{place.key} was placed, but it does not wait.")
         now = self.clock.now()
         attempt = self._estate.occupy(tenant, place, now)
-        self._calendar.write(attempt.ends, _Done(place.uid, tenant.attempts))
+        self._calendar.write(attempt.ends, Done(place.uid, tenant.attempts))
         self._remind(tenant, now)
+        assert tenant.running is not None
+        self._foresee(tenant, tenant.running.ends)
+
+    def _foresee(self, tenant: Tenant, end: float) -> None:
+        """Note when a job overruns what is thought of it, if it does."""
+        if tenant.attempt is not None and end < tenant.attempt.ends:
+            self._calendar.write(end, Overrun(tenant.gang.uid, tenant.attempts))
 
     def _wait(self, wait: Wait) -> None:
         tenant = self._estate.tenants.waiting.get(wait.uid)
@@ -258,8 +248,8 @@ class SimulatedCluster:
             raise BrokenRule(f"{wait.key} was told to wait, but it does not.")
         self._journal.told_to_wait(tenant, wait, self.clock.now())
         if wait.promise != tenant.gang.promise:
-            self._estate.promise(tenant, wait.promise)
             self.promised = True
+        self._estate.tell(tenant, wait, self.clock.now())
 
     def _tell_to_stop(self, key: str, uid: str, cause: Cause, size: int) -> None:
         tenant = self.job(uid)
@@ -270,7 +260,7 @@ class SimulatedCluster:
         gone = self.clock.now() + self.runtime.grace
         tenant.cause, tenant.size = cause.value, size
         self._estate.show(tenant, replace(tenant.running, leaving=True, ends=gone))
-        self._calendar.write(gone, _Gone(uid, tenant.attempts))
+        self._calendar.write(gone, Gone(uid, tenant.attempts))
 
     def _snapshot(self) -> Snapshot:
         floor, tenants = self._estate.floor, self._estate.tenants

@@ -5,15 +5,16 @@ Every move tells the journal how much time has passed first, so that its sums ar
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
 
-from crosstree.core.plan import Place, Promise
+from crosstree.core.durations import Lesson, Run, learn, pattern_of, size_class
+from crosstree.core.expect import DECLARED_CONFIDENCE, ends, expected, left, or_assumed
+from crosstree.core.plan import Place, Wait
 from crosstree.core.running import Running
 from crosstree.core.snapshot import NodeState
-from crosstree.core.workload import Expectation, Footprint, Gang, Source
+from crosstree.core.workload import Expectation, Footprint, Gang, Source, Told
 from crosstree.sim.errors import BrokenRule
 from crosstree.sim.floor import Floor
 from crosstree.sim.inventory import Inventory
@@ -45,6 +46,7 @@ class Estate:
         self._journal = journal
         self._on: list[dict[str, Tenant]] = [{} for _ in inventory.names]
         self._asked = 0
+        self._lessons: dict[str, tuple[Lesson, ...]] = {}
 
     def on(self, row: int) -> list[Tenant]:
         """Return the jobs that have workers on a node, by uid."""
@@ -72,11 +74,15 @@ class Estate:
         self.tenants.leave_line(tenant.gang.uid)
         self.generation += 1
 
-    def promise(self, tenant: Tenant, promise: Promise | None) -> None:
-        """Store, or forget, what a waiting job has been promised."""
-        tenant.gang = replace(tenant.gang, promise=promise)
-        self.tenants.line_up(tenant)
-        self.generation += 1
+    def tell(self, tenant: Tenant, wait: Wait, now: float) -> None:
+        """Store what a waiting job has been promised, and the first start it was told in this wait."""
+        gang, told = tenant.gang, tenant.gang.told
+        if told is None and wait.forecast is not None:
+            told = Told(now, wait.forecast.start)
+        if (wait.promise, told) != (gang.promise, gang.told):
+            tenant.gang = replace(gang, promise=wait.promise, told=told)
+            self.tenants.line_up(tenant)
+            self.generation += 1
 
     def occupy(self, tenant: Tenant, place: Place, now: float) -> Attempt:
         """Give a waiting job its nodes.
@@ -100,7 +106,7 @@ class Estate:
         rate = self.runtime.rate(place.model, workers, gang.workers)
         attempt = tenant.attempt = Attempt(now, now + delay, rate, tenant.work)
         tenant.gang = _plain(gang)
-        length = delay + gang.expected.seconds / rate if gang.expected is not None else math.inf
+        tenant.length = _length(gang.expected, delay, rate)
         running = Running(
             gang=tenant.gang,
             pool=place.pool,
@@ -108,7 +114,7 @@ class Estate:
             rows=rows,
             counts=counts,
             began=now,
-            ends=now + length,
+            ends=ends(tenant.length, now, now),
             saved=now,
             restart_cost=self.runtime.restart,
         )
@@ -133,7 +139,9 @@ class Estate:
         for row in held.rows.tolist():
             del self._on[row][held.gang.uid]
         lost = 0.0
-        if cause is not Cause.FINISHED:
+        if cause is Cause.FINISHED:
+            self._learn(tenant, now)
+        else:
             saved = attempt.saved_at(now, self.runtime.checkpoint)
             if self.runtime.saves_when_told and cause in (Cause.PREEMPTED, Cause.RESIZED):
                 saved = now
@@ -157,15 +165,37 @@ class Estate:
         pairs = zip(held.rows.tolist(), held.counts.tolist(), strict=True)
         return Footprint(held.pool, tuple((names[row], count) for row, count in pairs))
 
-    def _expected(self, tenant: Tenant) -> Expectation | None:
-        """Return what is said of the work that is left."""
-        if tenant.factor <= 0:
-            return None
-        return Expectation(tenant.work * tenant.factor, Source.DECLARED, 1.0)
+    def _expected(self, tenant: Tenant) -> Expectation:
+        """Say what is thought of the work that is left: what its owner says of it, else what jobs like it taught."""
+        if tenant.factor > 0:
+            return Expectation(tenant.work * tenant.factor, Source.DECLARED, DECLARED_CONFIDENCE)
+        gang = tenant.gang
+        lessons = self._lessons.get(gang.queue, ())
+        whole = expected(None, _name(gang), gang.workers * gang.devices, lessons)
+        return left(whole, tenant.whole - tenant.work)
+
+    def _learn(self, tenant: Tenant, now: float) -> None:
+        """Let a job that ended at its first attempt teach its queue how long its like run, as in the operator."""
+        gang, attempt = tenant.gang, tenant.attempt
+        if tenant.attempts != 1 or attempt is None:
+            return
+        size = size_class(gang.workers * gang.devices)
+        run = Run(now, pattern_of(_name(gang)), size, max(1, int(now - attempt.began)))
+        self._lessons[gang.queue] = learn(self._lessons.get(gang.queue, ()), (run,))
 
 
 def _plain(gang: Gang) -> Gang:
     """Strip a gang of what only mattered while it waited."""
-    if gang.promise is None and not gang.recovering and gang.before is None:
+    if gang.promise is None and gang.told is None and not gang.recovering and gang.before is None:
         return gang
-    return replace(gang, promise=None, recovering=False, before=None)
+    return replace(gang, promise=None, told=None, recovering=False, before=None)
+
+
+def _name(gang: Gang) -> str:
+    return gang.key.partition("/")[2]
+
+
+def _length(known: Expectation | None, delay: float, rate: float) -> Expectation:
+    """Return how long an attempt is expected to take: the work at its speed, after what starting takes."""
+    whole = or_assumed(known)
+    return Expectation(delay + whole.seconds / rate, whole.source, whole.confidence)

@@ -51,7 +51,7 @@ class Scenario:
     runtime: Runtime = field(default_factory=Runtime)
     queues: tuple[QueueSpec, ...] = ()
     manners: Manners = field(default_factory=Manners)
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = field(default_factory=lambda: Policy(sentences=False))
     failures: Failures | None = None
     hint: float = 1.0
     window: float = 5.0

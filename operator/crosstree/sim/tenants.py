@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from crosstree.core.running import Running
-from crosstree.core.workload import Gang
+from crosstree.core.workload import Expectation, Gang
 from crosstree.sim.runtime import Attempt
 
 
@@ -24,6 +24,8 @@ class Tenant:
         attempt: The run it is in; None while it waits.
         running: What snapshots show of it; None while it waits.
         cause: Why it has been told to stop; empty if it has not.
+        whole: All of its work.
+        length: How long its attempt is expected to take.
         size: Workers it goes on with after it was told to change; 0 for any.
     """
 
@@ -36,6 +38,8 @@ class Tenant:
     attempt: Attempt | None = None
     running: Running | None = None
     cause: str = ""
+    whole: float = 0.0
+    length: Expectation | None = None
     size: int = 0
 
 
