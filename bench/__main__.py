@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -134,6 +134,43 @@ def handover(
     from bench.handover import measure
 
     _report(measure(repeats, _path(kubeconfig)), output, "Hand-over of the lead", no_color=no_color)
+
+
+@app.command()
+def simulate(
+    only: Annotated[
+        list[str] | None, typer.Option(help="S6, S8, S9 or SIM; several times; else all.")
+    ] = None,
+    trace: Annotated[list[str] | None, typer.Option(help="Of S8: helios, philly; else both.")] = None,
+    load: Annotated[list[float] | None, typer.Option(help="Of S8; else 0.7, 0.9 and 1.1.")] = None,
+    hints: Annotated[list[str] | None, typer.Option(help="Of S8: exact, x2, /2, absent; else all.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="First jobs of each trace; else all.", min=100)] = None,
+    days: Annotated[float, typer.Option(help="Of the large fleet; 0 for none.", min=0)] = 7.0,
+    nodes: Annotated[int, typer.Option(help="Of the large fleet, 8 accelerators each.", min=133)] = 12_500,
+    output: Output = Format.TABLE,
+    no_color: NoColor = False,
+) -> None:
+    """S6, S8, S9 and the speed of the simulator, on the recorded traces."""
+    from bench import simulate as bench
+
+    wanted = {name.upper() for name in only or ("SIM", "S6", "S8", "S9")}
+
+    def records() -> Iterator[Record]:
+        if "SIM" in wanted:
+            yield from bench.speed(days, nodes)
+        if "S6" in wanted:
+            yield from bench.idle_while_asked(jobs)
+        if "S8" in wanted:
+            yield from bench.waits(
+                trace or ["helios", "philly"],
+                load or [0.7, 0.9, 1.1],
+                hints or ["exact", "x2", "/2", "absent"],
+                jobs,
+            )
+        if "S9" in wanted:
+            yield from bench.fairness(jobs or 6_000)
+
+    report(records(), output, title="Replays of recorded traces", no_color=no_color)
 
 
 @app.command()

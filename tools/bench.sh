@@ -70,5 +70,12 @@ down
 echo "==> a start on recorded lists of 12,500 nodes and 100,000 pods" >&2
 figures "$BIN/python" -m bench start
 
+echo "==> replays of recorded traces; all of Philly and every hint: FULL=1, hours" >&2
+if [ -n "${FULL:-}" ]; then
+  figures "$BIN/python" -m bench simulate
+else
+  figures "$BIN/python" -m bench simulate --jobs 6000 --hints exact --days 1
+fi
+
 "$BIN/python" -m bench verdict "$FIGURES" >&2
 exit "$missed"
