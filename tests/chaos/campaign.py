@@ -56,7 +56,8 @@ def play(stage: Stage, kinds: Sequence[Kind], *, seconds: float | None = None, g
     # While the API server is away nobody can submit: that must not keep the fault from ending.
     user = threading.Thread(target=_submit, args=(stage, coming[1:]), daemon=True)
     try:
-        with stage.observer.fault():
+        # What happens to pods, jobs and nodes keeps nobody from hearing of it.
+        with stage.observer.fault(blinds=any(_turn(kind) for kind in kinds)):
             with ExitStack() as stack:
                 stage.create(coming[0])
                 for kind in sorted(kinds, key=_turn):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -33,12 +32,8 @@ _down("kwok", "No kubelet does anything for a while.")
 
 @kind("control-plane/frozen", "The API server stands still (SIGSTOP) and goes on.", seconds=1.5)
 def frozen_server(stage: Stage) -> Iterator[None]:
-    import os
-
-    pid = stage.cluster.pids["kube-apiserver"]
-    os.kill(pid, signal.SIGSTOP)
-    stage.hold(1.0)
-    os.kill(pid, signal.SIGCONT)
+    with stage.frozen("kube-apiserver"):
+        stage.hold(1.0)
     yield
 
 

@@ -40,7 +40,7 @@ _BRIEF = {
     "node": "condition cordoned deleted devices-lost fabric-relabelled flapping unreachable",
     "object": "cluster-recreated pool-deleted service-deleted",
     "operator": "clock-day-ahead clock-hour-behind crash-loop disk-full frozen",
-    "pod": "all-deleted deleted fails fails-alone foreign-grab labels-removed",
+    "pod": "all-deleted deleted fails fails-alone foreign-grab labels-removed outrun",
 }
 BRIEF = frozenset(f"{group}/{name}" for group, names in _BRIEF.items() for name in names.split())
 """Kinds that every `make test` plays: of each group those that go different ways through the operator, two or three

@@ -9,7 +9,9 @@ from crosstree.base.names import API_VERSION, LABEL_ATTEMPT, LABEL_INDEX, LABEL_
 from localcluster import ApiError, faults
 from tests.chaos.kinds import kind
 from tests.chaos.stage import JOBS, PATIENCE, PODS, Json, Stage
-from tests.support.objects import a_cluster, a_foreign_pod, a_job
+from tests.support import sightings
+from tests.support.judge import LAG
+from tests.support.objects import GPU, a_cluster, a_foreign_pod, a_job
 from tests.support.waiting import eventually
 
 GROUP = f"/apis/{API_VERSION}"
@@ -95,11 +97,43 @@ def foreign_grab(stage: Stage) -> Iterator[None]:
     names = [one["metadata"]["name"] for one in stage.api.get("/api/v1/nodes")["items"]]
     free = sorted(set(names) - busy)
     for node in free:
-        stage.api.post(PODS, a_foreign_pod(f"foreign-{node}", node, {"nvidia.com/gpu": "8"}))
+        stage.api.post(PODS, a_foreign_pod(f"foreign-{node}", node, {GPU: "8"}))
+    # A gang that starts at this moment may lose the race. One that comes when all have heard waits: it is larger than
+    # what ends meanwhile.
+    stage.hold(LAG + 1.0)
+    patient = stage.a_gang("patient")
+    patient["spec"]["workers"] = 8
+    stage.create(patient)
     yield
     for node in free:
         with suppress(ApiError):
             stage.api.delete(f"{PODS}/foreign-{node}", NOW)
+    stage.done([patient["metadata"]["name"]])
+
+
+@kind("pod/outrun", "A foreign pod is bound by hand while kube-scheduler is binding ours to the same node.")
+def outrun(stage: Stage) -> Iterator[None]:
+    gang = stage.a_gang("outrun", seconds=None)
+    name, workers = gang["metadata"]["name"], gang["spec"]["workers"]
+    with stage.frozen("kube-scheduler"):
+        stage.create(gang)
+        eventually(lambda: len(stage.pods(name)) == workers, within=PATIENCE, what="its pods were made")
+        worker = stage.pods(name)[0]
+        node = sightings.pod(worker).pinned
+        stage.api.post(PODS, a_foreign_pod("quicker", node, {GPU: "8"}))
+        # What a kube-scheduler does that has not heard of it yet.
+        bound = {"metadata": {"name": worker["metadata"]["name"]}, "target": {"kind": "Node", "name": node}}
+        stage.api.post(f"{_path(worker)}/binding", {"apiVersion": "v1", "kind": "Binding", **bound})
+    yield
+    eventually(
+        lambda: (stage.status(name), stage.nodes(name)),
+        until=lambda seen: seen[0].get("phase") == "Running" and node not in seen[1],
+        within=PATIENCE,
+        what="the gang ran elsewhere",
+    )
+    assert not stage.status(name).get("restartsCharged"), stage.status(name)
+    stage.api.delete(f"{PODS}/quicker", NOW)
+    stage.api.delete(f"{JOBS}/{name}")
 
 
 @kind("pod/name-taken", "A foreign pod has the name of a worker of the next gang.")

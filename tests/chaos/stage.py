@@ -3,6 +3,7 @@ an observer."""
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import signal
@@ -214,6 +215,16 @@ class Stage:
             for pod in self.pods(name):
                 faults.fail_pod(self.api, "chaos", pod["metadata"]["name"], exit_code=0)
         self.done(list(STANDING))
+
+    @contextmanager
+    def frozen(self, component: str) -> Iterator[None]:
+        """A component of the control plane stands still (SIGSTOP) while the block lasts."""
+        pid = self.cluster.pids[component]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def hold(self, seconds: float) -> None:
         """Let a fault last."""

@@ -19,6 +19,11 @@ PARTIAL = 20.0
 SILENT = 10.0
 """Seconds that a job may wait without a reason."""
 
+OVERBOOKED = 10.0
+"""Seconds that a gang may share devices with a foreign pod that outran it: the operator sees that and moves it."""
+
+LIMITS = {"partial": PARTIAL, "silent": SILENT, "overbooked": OVERBOOKED}
+
 LAG = 5.0
 """Seconds after which the operator must have heard of a change that the API server told everybody."""
 
@@ -47,6 +52,12 @@ class Judge:
     judged: int = 0
     excused: set[str] = field(default_factory=set)
     _pods: dict[str, Pod] = field(default_factory=dict)
+    _came: dict[str, Sighting] = field(default_factory=dict)
+    """The first sighting of every pod that is there, by uid."""
+    _landed: dict[str, Sighting] = field(default_factory=dict)
+    """Of every pod that is bound, the first sighting that had its node; whoever binds by hand makes it so."""
+    _beaten: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Of every pod of ours that was bound although a foreign one had outrun it, the uids of these."""
     _jobs: dict[str, Job] = field(default_factory=dict)
     _nodes: dict[str, list[tuple[float, Node | None]]] = field(default_factory=lambda: defaultdict(list))
     _made: set[tuple[str, int, int]] = field(default_factory=set)
@@ -55,10 +66,13 @@ class Judge:
     _ended_well: set[tuple[str, int, int]] = field(default_factory=set)
     _stretches: dict[tuple[str, str], Stretch] = field(default_factory=dict)
     _faults: list[tuple[float, float]] = field(default_factory=list)
+    _blind: list[tuple[float, float]] = field(default_factory=list)
 
-    def fault(self, began: float, ended: float) -> None:
-        """Say when a fault was on (deadlines stand still) after which the operator may have been blind."""
+    def fault(self, began: float, ended: float, *, blinds: bool = True) -> None:
+        """Say when a fault was on: deadlines stand still, and while one `blinds`, changes may go unheard."""
         self._faults.append((began, ended))
+        if blinds:
+            self._blind.append((began, ended))
 
     def see(self, seen: Sighting) -> None:
         """Judge one change; they come in the order of their versions."""
@@ -87,8 +101,12 @@ class Judge:
                 **{**vars(pod), "owner": before.owner, "attempt": before.attempt, "index": before.index}
             )
         if seen.gone:
-            self._pods.pop(pod.uid, None)
+            for known in (self._pods, self._came, self._landed, self._beaten):
+                known.pop(pod.uid, None)
         else:
+            self._came.setdefault(pod.uid, seen)
+            if pod.node:
+                self._landed.setdefault(pod.uid, seen)
             if before is None and pod.owner:
                 self._made_pod(pod, seen)
             self._pods[pod.uid] = pod
@@ -96,8 +114,9 @@ class Judge:
                 self._ended_well.add((pod.owner, pod.attempt, pod.index))
             if pod.owner and pod.node and (before is None or not before.node):
                 self._bound_pod(pod, seen)
-        if pod.owner:
-            self._weigh(pod.owner, seen.at)
+        beaten = {self._pods[ours].owner for ours, rivals in self._beaten.items() if pod.uid in rivals}
+        for owner in beaten | ({pod.owner} - {""}):
+            self._weigh(owner, seen.at)
 
     def _made_pod(self, pod: Pod, seen: Sighting) -> None:
         where = f"v{seen.version}: pod {pod.key} of attempt {pod.attempt}"
@@ -131,16 +150,29 @@ class Judge:
     def _bound_pod(self, pod: Pod, seen: Sighting) -> None:
         offers = self._offered(pod.node, seen.at)
         for resource, _ in pod.requests:
-            used = sum(
-                dict(one.requests).get(resource, 0)
-                for one in self._pods.values()
-                if one.node == pod.node and one.alive
-            )
-            if used > offers.get(resource, 0):
+            there = [one for one in self._pods.values() if one.node == pod.node and one.alive]
+            used = sum(one.asks(resource) for one in there)
+            rivals = [one for one in there if one.asks(resource) and self._outran(one, pod, seen)]
+            if used - sum(one.asks(resource) for one in rivals) > offers.get(resource, 0):
                 self._say(
                     f"v{seen.version}: {pod.node} has {offers.get(resource, 0)} {resource}, and with pod "
                     f"{pod.key} {used} are in use"
                 )
+            elif used > offers.get(resource, 0):
+                self._beaten[pod.uid].update(one.uid for one in rivals)
+
+    def _outran(self, other: Pod, pod: Pod, bound: Sighting) -> bool:
+        """Tell whether a foreign pod took the node of ours when nobody could keep ours from being bound to it.
+
+        It was bound by hand, past kube-scheduler, after our pod was made: by the order of the API server, so the
+        gang was placed and launched before. And kube-scheduler, which bound ours, had no time to hear of it. It may
+        not last. A foreign pod that was there when ours was made excuses nobody.
+        """
+        came, landed = self._came[other.uid], self._landed[other.uid]
+        by_hand = not other.owner and came is landed
+        return (
+            by_hand and came.version > self._came[pod.uid].version and came.at > self._known_since(bound.at)
+        )
 
     # ---- jobs
 
@@ -191,8 +223,14 @@ class Judge:
         self._promised(job, seen, where)
 
     def _promised(self, job: Job, seen: Sighting, where: str) -> None:
-        """Judge whether the places given to jobs, taken together, are there."""
+        """Judge whether the places given to jobs are there, taken together and beside foreign pods."""
+        since = self._known_since(seen.at)
         for node in sorted(set(job.places)):
+            foreign = sum(
+                one.asks(job.resource)
+                for one in self._pods.values()
+                if not one.owner and one.alive and one.node == node and self._landed[one.uid].at <= since
+            )
             used = 0
             for other in self._jobs.values():
                 if other.resource != job.resource or other.over:
@@ -209,35 +247,34 @@ class Judge:
                 }
                 used += other.devices * len(held | due)
             there = max(
-                (
-                    dict(one.offers).get(job.resource, 0)
-                    for one in self._states(node, self._known_since(seen.at), seen.at)
-                    if one
-                ),
+                (dict(one.offers).get(job.resource, 0) for one in self._states(node, since, seen.at) if one),
                 default=0,
             )
-            if used > there:
-                self._say(f"{where}: {node} has {there} {job.resource}, and {used} are promised to jobs")
+            if used + foreign > there:
+                beside = f" beside the {foreign} of foreign pods" if foreign else ""
+                self._say(
+                    f"{where}: {node} has {there} {job.resource}, and {used} are promised to jobs{beside}"
+                )
 
     # ---- what may not last
 
     def _weigh(self, uid: str, at: float) -> None:
         job = self._jobs.get(uid)
-        self._hold((uid, "partial"), PARTIAL, at, self._partial(job) if job else "")
-        self._hold((uid, "silent"), SILENT, at, self._unexplained(job) if job else "")
+        self._hold((uid, "partial"), at, self._partial(job) if job else "")
+        self._hold((uid, "silent"), at, self._unexplained(job) if job else "")
+        self._hold((uid, "overbooked"), at, self._overbooked(job) if job else "")
 
-    def _hold(self, key: tuple[str, str], limit: float, at: float, what: str) -> None:
+    def _hold(self, key: tuple[str, str], at: float, what: str) -> None:
         if what and key not in self._stretches:
             self._stretches[key] = Stretch(at, what)
         elif not what and key in self._stretches:
-            self._overdue(key, at, limit)
+            self._overdue(key, at)
             self._stretches.pop(key, None)
 
-    def _overdue(self, key: tuple[str, str], now: float, limit: float | None = None) -> None:
-        limit = limit or (PARTIAL if key[1] == "partial" else SILENT)
+    def _overdue(self, key: tuple[str, str], now: float) -> None:
         stretch = self._stretches[key]
         excused = sum(max(0.0, min(end, now) - max(begin, stretch.since)) for begin, end in self._faults)
-        if now - stretch.since - excused > limit:
+        if now - stretch.since - excused > LIMITS[key[1]]:
             self._say(f"{stretch.what} for {now - stretch.since:.0f} s")
             del self._stretches[key]
 
@@ -259,12 +296,19 @@ class Judge:
         waits = not (job.over or job.places or job.deleting)
         return f"job {job.key} waited without a reason" if waits and not job.waiting else ""
 
+    def _overbooked(self, job: Job) -> str:
+        for ours in (one for one in self._pods.values() if one.owner == job.uid and one.alive):
+            for rival in sorted(self._beaten.get(ours.uid, ())):
+                if rival in self._pods and self._pods[rival].alive:
+                    return f"{ours.node} was overbooked by {ours.key} and {self._pods[rival].key}"
+        return ""
+
     # ---- nodes as they were
 
     def _known_since(self, at: float) -> float:
         """Return since when a fact may have been unknown to a decision made at this time."""
         since = at - LAG
-        for began, ended in sorted(self._faults, reverse=True):
+        for began, ended in sorted(self._blind, reverse=True):
             if began - LAG <= at and ended >= since:
                 since = min(since, began - LAG)
         return since

@@ -168,13 +168,13 @@ class Observer:
             self.judge.see(one)
 
     @contextmanager
-    def fault(self) -> Iterator[None]:
-        """A fault is on: deadlines stand still."""
+    def fault(self, *, blinds: bool = True) -> Iterator[None]:
+        """A fault is on: deadlines stand still. It may keep changes from being heard of, if it `blinds`."""
         began = time.monotonic()
         try:
             yield
         finally:
-            self.judge.fault(began, time.monotonic())
+            self.judge.fault(began, time.monotonic(), blinds=blinds)
 
     def __enter__(self) -> Observer:
         for record in self._records:

@@ -35,6 +35,10 @@ class Pod:
         """Whether it holds its devices."""
         return self.phase not in OVER
 
+    def asks(self, resource: str) -> int:
+        """Return how many of these devices it asks for."""
+        return dict(self.requests).get(resource, 0)
+
 
 @dataclass(frozen=True)
 class Node:

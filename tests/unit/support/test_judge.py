@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.judge import LAG, PARTIAL, SILENT, Judge
+from tests.support.judge import LAG, OVERBOOKED, PARTIAL, SILENT, Judge
 from tests.support.sightings import Job, Node, Pod, Sighting
 
 GPU = "nvidia.com/gpu"
@@ -107,9 +107,75 @@ def test_a_required_level_that_does_not_hold():
     assert any("requires one leaf" in breach for breach in judged(JOB, PLACED, nodes=nodes))
 
 
+FOREIGN = replace(a_pod(0, "a", uid="f"), owner="", key="ns/foreign")
+UNBOUND = replace(a_pod(0, "a"), node="", phase="Pending")
+IN_USE = "with pod ns/train-worker-0 16 are in use"
+
+
 def test_more_devices_in_use_than_there_are():
-    foreign = replace(a_pod(0, "a", uid="f"), owner="", key="ns/foreign")
-    assert any("with pod ns/train-worker-0 16 are in use" in one for one in judged(foreign, *GANG))
+    assert any(IN_USE in one for one in judged(FOREIGN, *GANG))
+
+
+def test_a_foreign_pod_bound_by_hand_while_kube_scheduler_was_binding_ours_is_nobodys_fault():
+    assert judged(JOB, PLACED, UNBOUND, FOREIGN, a_pod(0, "a")) == []
+
+
+@pytest.mark.parametrize("leaves", [replace(FOREIGN, phase="Failed"), (FOREIGN,), (a_pod(0, "a"),)])
+def test_a_gang_and_the_foreign_pod_that_outran_it_do_not_share_devices_for_long(leaves):
+    outrun = (
+        replace(JOB, workers=1),
+        replace(PLACED, workers=1, places=("a",)),
+        UNBOUND,
+        FOREIGN,
+        a_pod(0, "a"),
+    )
+    assert judged(*outrun, wait=OVERBOOKED) == [
+        f"a was overbooked by ns/train-worker-0 and ns/foreign for {OVERBOOKED + 1:.0f} s"
+    ]
+    assert judged(*outrun, leaves, wait=OVERBOOKED) == []
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        pytest.param((JOB, PLACED, FOREIGN, UNBOUND, a_pod(0, "a")), id="there-when-ours-was-made"),
+        pytest.param((JOB, PLACED, FOREIGN, a_pod(0, "a")), id="ours-made-with-its-node"),
+        pytest.param(
+            (JOB, PLACED, UNBOUND, FOREIGN, *[replace(JOB, uid="k", waiting="x")] * int(LAG), a_pod(0, "a")),
+            id="bound-when-all-had-heard",
+        ),
+        pytest.param(
+            (JOB, PLACED, UNBOUND, replace(FOREIGN, node=""), FOREIGN, a_pod(0, "a")), id="not-by-hand"
+        ),
+        pytest.param(
+            (JOB, PLACED, UNBOUND, replace(FOREIGN, owner="k", key="ns/other"), a_pod(0, "a")), id="ours-too"
+        ),
+    ],
+)
+def test_a_pod_that_outran_ours_in_no_other_way_excuses_nobody(history):
+    assert any(IN_USE in one for one in judged(*history)), judged(*history)
+
+
+def test_a_place_beside_a_foreign_pod_that_was_there_for_longer_than_the_operator_may_need_to_hear_of_it():
+    heard = (FOREIGN, *[replace(JOB, waiting="NotEnoughFree")] * int(LAG), PLACED)
+    assert "8 are promised to jobs beside the 8 of foreign pods" in judged(*heard)[0]
+    assert judged(*heard[:-1], replace(FOREIGN, phase="Succeeded"), PLACED) == []
+    assert judged(FOREIGN, JOB, PLACED) == []
+
+
+@pytest.mark.parametrize(("blinds", "breaches"), [(True, 0), (False, 1)])
+def test_only_a_fault_that_blinds_excuses_a_place_beside_a_foreign_pod(blinds, breaches):
+    judge = Judge({})
+    for at, thing in (
+        (0.0, a_node("a")),
+        (0.0, a_node("b")),
+        (100.0, FOREIGN),
+        (100.0, replace(JOB, required="")),
+    ):
+        judge.see(Sighting(int(at), at, thing))
+    judge.fault(100.0, 200.0, blinds=blinds)
+    judge.see(Sighting(150, 150.0, replace(PLACED, required="")))
+    assert len(judge.breaches) == breaches
 
 
 def test_a_worker_may_be_made_again_in_its_attempt_only_where_the_job_says_so_and_when_the_first_is_gone():
