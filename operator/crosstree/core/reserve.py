@@ -75,7 +75,9 @@ class Search:
             put_off: It has been put off too often: choose the place whose occupants began first, and hold it from
                 now on.
         """
+        # At the smallest size it starts with, and where need be on nodes that failed it lately: as `start.place` does.
         asking = gang if not gang.sizes else replace(gang, workers=gang.sizes[-1], sizes=())
+        asking = replace(asking, avoid=()) if asking.avoid else asking
         trial = self._horizon.trial
         best: _Found | None = None
         for one in candidates(asking, trial.snapshot.pools, trial.free, trial.snapshot.allocatable)[0]:
