@@ -6,7 +6,6 @@ arguments.
 
 from __future__ import annotations
 
-from crosstree.core import explain
 from crosstree.core.desk import open_desk
 from crosstree.core.line import in_order, line
 from crosstree.core.plan import Decision, Plan
@@ -15,6 +14,7 @@ from crosstree.core.promises import keep_promise
 from crosstree.core.resize import growth
 from crosstree.core.snapshot import Snapshot
 from crosstree.core.start import Refused, start
+from crosstree.core.verdicts import verdicts
 from crosstree.core.workload import Gang
 
 
@@ -56,6 +56,4 @@ def run_cycle(snapshot: Snapshot, policy: Policy, now: float) -> Plan:
     decided += growth(desk, decided, refused)
 
     # 6. Explain the rest against what is left after the whole cycle, once per distinct request.
-    return Plan(
-        snapshot.cluster, snapshot.generation, (*decided, *explain.verdicts(refused, desk)), desk.due()
-    )
+    return Plan(snapshot.cluster, snapshot.generation, (*decided, *verdicts(refused, desk)), desk.due())

@@ -6,7 +6,7 @@ change while nothing it speaks of changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from enum import Enum
@@ -16,21 +16,14 @@ import numpy as np
 from crosstree.base.words import listed
 from crosstree.core.candidates import Candidate, Rejection, candidates, judge, wanted
 from crosstree.core.capacity import Trial
-from crosstree.core.choose_model import Better
-from crosstree.core.clearing_words import waits
-from crosstree.core.desk import Desk
 from crosstree.core.diagnose import Diagnosis, NodeCounts, diagnose
-from crosstree.core.explain_quota import Bars, QuotaWords
-from crosstree.core.explain_time import TimeWords
 from crosstree.core.placement.need import Need, Packed
 from crosstree.core.placement.pack import pack
-from crosstree.core.plan import Promise, Wait, WaitReason
+from crosstree.core.plan import Wait, WaitReason
 from crosstree.core.policy import Policy
 from crosstree.core.seat import counts_of
 from crosstree.core.sizes import smallest
 from crosstree.core.snapshot import Pool, Snapshot
-from crosstree.core.start import Refused
-from crosstree.core.tried import Shape, shape_of
 from crosstree.core.workload import Footprint, Gang
 
 SHOWN = 6
@@ -46,81 +39,6 @@ class Effort(Enum):
     """Also which change of the request would start it now."""
 
 
-def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
-    """Explain each gang that does not start; gangs of one shape share the work and the words."""
-    if not desk.policy.sentences:
-        return [brief(one) for one in refused]
-    known: dict[tuple[Shape, str, Bars], Wait] = {}
-    times = TimeWords(desk)
-    quotas = QuotaWords(desk, lambda gang: verdict(gang, desk.trial, desk.policy, Effort.COUNTS))
-    result: list[Wait] = []
-    for one in refused:
-        gang = one.gang
-        if one.promise is not None:
-            result.append(promised(gang, one.promise, one.position, desk))
-            continue
-        found = by_choice(gang, one.better) if one.better is not None else times.held_off(one)
-        if found is None:
-            # Quotas are told of in the words of one namespace: it may know the names of its own jobs only.
-            bars = quotas.bars(gang)
-            same = (shape_of(gang), f"{gang.queue} {gang.key.partition('/')[0]}" if bars else "", bars)
-            if same not in known:
-                thorough = Effort.FULL if len(known) < desk.policy.explained_in_full else Effort.COUNTS
-                with desk.horizon.as_of(one.ahead):
-                    made = (
-                        quotas.verdict(gang, bars)
-                        if bars
-                        else verdict(gang, desk.trial, desk.policy, thorough)
-                    )
-                known[same] = replace(made, message=_bounded(made.message, desk.policy))
-            found = known[same]
-        forecast = one.reservation.forecast if one.reservation is not None else one.forecast
-        result.append(
-            replace(
-                found,
-                message=times.with_time(found.message, one),
-                key=gang.key,
-                uid=gang.uid,
-                position=one.position,
-                forecast=forecast,
-                had=gang.promise,
-            )
-        )
-    return result
-
-
-def promised(gang: Gang, promise: Promise, position: int, desk: Desk) -> Wait:
-    """Say who makes room for a gang, and where."""
-    return Wait(
-        gang.key,
-        gang.uid,
-        WaitReason.WAITING_FOR_PREEMPTION,
-        _bounded(waits(gang, promise, desk.snapshot.pools), desk.policy),
-        position=position,
-        promise=promise,
-        had=gang.promise,
-    )
-
-
-def by_choice(gang: Gang, worth: Better) -> Wait:
-    """Say that a gang waits of its own choice, and for what."""
-    text = (
-        f"{_asked(gang)} of {gang.devices} {worth.instead} could start now, but {worth.model} is faster and "
-        f"expected to finish sooner, the wait included. Naming {worth.instead} alone in accelerators.models would start"
-        " it now."
-    )
-    return Wait(gang.key, gang.uid, WaitReason.WAITING_FOR_MODEL, text)
-
-
-def brief(one: Refused) -> Wait:
-    """Tell a gang that it waits, without looking into why: O(1)."""
-    reason = WaitReason.QUOTA_EXHAUSTED if one.excess is not None else WaitReason.NOT_ENOUGH_FREE
-    if one.promise is not None:
-        reason = WaitReason.WAITING_FOR_PREEMPTION
-    forecast = one.reservation.forecast if one.reservation is not None else one.forecast
-    return Wait(one.gang.key, one.gang.uid, reason, "", one.position, forecast, one.promise)
-
-
 def verdict(gang: Gang, trial: Trial, policy: Policy, effort: Effort) -> Wait:
     """Explain why the gang does not fit on the trial as it stands.
 
@@ -130,7 +48,7 @@ def verdict(gang: Gang, trial: Trial, policy: Policy, effort: Effort) -> Wait:
     accepted, rejected = candidates(gang, trial.snapshot.pools, trial.free, trial.snapshot.allocatable)
     if not accepted:
         reason, text = _nowhere(gang, trial.snapshot, rejected)
-        return Wait(gang.key, gang.uid, reason, _bounded(text, policy))
+        return Wait(gang.key, gang.uid, reason, bounded(text, policy))
     found = [(diagnose(gang, one, trial), one) for one in accepted]
     hopeful = [pair for pair in found if pair[0].reason is not WaitReason.SHAPE_IMPOSSIBLE] or found
     chosen, candidate = hopeful[0]
@@ -140,12 +58,12 @@ def verdict(gang: Gang, trial: Trial, policy: Policy, effort: Effort) -> Wait:
     if effort is Effort.FULL:
         parts.append(way_out(gang, chosen, candidate, trial))
     parts.append(others([one for one, _ in found if one is not chosen]))
-    return Wait(gang.key, gang.uid, chosen.reason, _bounded(" ".join(part for part in parts if part), policy))
+    return Wait(gang.key, gang.uid, chosen.reason, bounded(" ".join(part for part in parts if part), policy))
 
 
 def what(gang: Gang, found: Diagnosis) -> str:
     """Say what is asked for and what is missing."""
-    asked = f"{_asked(gang)} of {gang.devices} {found.model}"
+    asked = f"{size_of(gang)} of {gang.devices} {found.model}"
     place = f"one {found.level}" if found.level else f"pool {found.pool}"
     held = f"the best {found.level} ({found.domain})" if found.level else "it"
     match found.reason:
@@ -292,7 +210,8 @@ def _nearest(asked: Sequence[str], there: Sequence[str]) -> list[str]:
     return list(dict.fromkeys((*near, *there)))
 
 
-def _asked(gang: Gang) -> str:
+def size_of(gang: Gang) -> str:
+    """Say how many workers a gang needs at least to start."""
     return f"At least {_workers(smallest(gang))}" if gang.sizes else _workers(gang.workers)
 
 
@@ -300,5 +219,6 @@ def _workers(count: int) -> str:
     return f"{count} worker" if count == 1 else f"{count} workers"
 
 
-def _bounded(text: str, policy: Policy) -> str:
+def bounded(text: str, policy: Policy) -> str:
+    """Cut a sentence to what a status holds."""
     return text if len(text) <= policy.max_message else text[: policy.max_message - 1].rstrip() + "…"

@@ -16,7 +16,6 @@ from crosstree.core.candidates import Candidate, judge
 from crosstree.core.clearance import grounds_of, hold_free, release, rows_of
 from crosstree.core.clearing_words import stopped_for
 from crosstree.core.desk import Desk
-from crosstree.core.explain import promised
 from crosstree.core.manners import Preemption
 from crosstree.core.placement.need import Need, Packed
 from crosstree.core.placement.pack import pack
@@ -24,6 +23,7 @@ from crosstree.core.plan import Decision, Evict, Forecast, Place, Promise, Resiz
 from crosstree.core.running import Running
 from crosstree.core.seat import settle
 from crosstree.core.start import place
+from crosstree.core.verdicts import promised
 from crosstree.core.workload import Gang
 
 

@@ -1,0 +1,96 @@
+"""What every gang that does not start is told, in the order of the line; gangs alike share the work and the words.
+
+Which sentence it is: room is being made for it, it waits by choice, somebody before it has the nodes, a quota is in the
+way, or there is no room. The sentences are made in `explain` and the modules of the other subjects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from crosstree.core.choose_model import Better
+from crosstree.core.clearing_words import waits
+from crosstree.core.desk import Desk
+from crosstree.core.explain import Effort, bounded, size_of, verdict
+from crosstree.core.explain_quota import Bars, QuotaWords
+from crosstree.core.explain_time import TimeWords
+from crosstree.core.plan import Promise, Wait, WaitReason
+from crosstree.core.start import Refused
+from crosstree.core.tried import Shape, shape_of
+from crosstree.core.workload import Gang
+
+
+def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
+    """Explain each gang that does not start; gangs of one shape share the work and the words."""
+    if not desk.policy.sentences:
+        return [brief(one) for one in refused]
+    known: dict[tuple[Shape, str, Bars], Wait] = {}
+    times = TimeWords(desk)
+    quotas = QuotaWords(desk, lambda gang: verdict(gang, desk.trial, desk.policy, Effort.COUNTS))
+    result: list[Wait] = []
+    for one in refused:
+        gang = one.gang
+        if one.promise is not None:
+            result.append(promised(gang, one.promise, one.position, desk))
+            continue
+        found = by_choice(gang, one.better) if one.better is not None else times.held_off(one)
+        if found is None:
+            # Quotas are told of in the words of one namespace: it may know the names of its own jobs only.
+            bars = quotas.bars(gang)
+            same = (shape_of(gang), f"{gang.queue} {gang.key.partition('/')[0]}" if bars else "", bars)
+            if same not in known:
+                thorough = Effort.FULL if len(known) < desk.policy.explained_in_full else Effort.COUNTS
+                with desk.horizon.as_of(one.ahead):
+                    made = (
+                        quotas.verdict(gang, bars)
+                        if bars
+                        else verdict(gang, desk.trial, desk.policy, thorough)
+                    )
+                known[same] = replace(made, message=bounded(made.message, desk.policy))
+            found = known[same]
+        forecast = one.reservation.forecast if one.reservation is not None else one.forecast
+        result.append(
+            replace(
+                found,
+                message=times.with_time(found.message, one),
+                key=gang.key,
+                uid=gang.uid,
+                position=one.position,
+                forecast=forecast,
+                had=gang.promise,
+            )
+        )
+    return result
+
+
+def promised(gang: Gang, promise: Promise, position: int, desk: Desk) -> Wait:
+    """Say who makes room for a gang, and where."""
+    return Wait(
+        gang.key,
+        gang.uid,
+        WaitReason.WAITING_FOR_PREEMPTION,
+        bounded(waits(gang, promise, desk.snapshot.pools), desk.policy),
+        position=position,
+        promise=promise,
+        had=gang.promise,
+    )
+
+
+def by_choice(gang: Gang, worth: Better) -> Wait:
+    """Say that a gang waits of its own choice, and for what."""
+    text = (
+        f"{size_of(gang)} of {gang.devices} {worth.instead} could start now, but {worth.model} is faster and "
+        f"expected to finish sooner, the wait included. Naming {worth.instead} alone in accelerators.models would start"
+        " it now."
+    )
+    return Wait(gang.key, gang.uid, WaitReason.WAITING_FOR_MODEL, text)
+
+
+def brief(one: Refused) -> Wait:
+    """Tell a gang that it waits, without looking into why: O(1)."""
+    reason = WaitReason.QUOTA_EXHAUSTED if one.excess is not None else WaitReason.NOT_ENOUGH_FREE
+    if one.promise is not None:
+        reason = WaitReason.WAITING_FOR_PREEMPTION
+    forecast = one.reservation.forecast if one.reservation is not None else one.forecast
+    return Wait(one.gang.key, one.gang.uid, reason, "", one.position, forecast, one.promise)
