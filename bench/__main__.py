@@ -47,6 +47,19 @@ def recovery(
 
 
 @app.command()
+def gap(
+    cases: Annotated[int, typer.Option(help="Gangs placed alone.", min=1)] = 300,
+    joint: Annotated[int, typer.Option(help="Fabrics on which several are placed together.", min=1)] = 30,
+    output: Output = Format.TABLE,
+    no_color: NoColor = False,
+) -> None:
+    """S5: hold the packer against an exact solver on small fabrics."""
+    from bench.gap import measure
+
+    report(measure(cases, joint), output, title="Domains over the exact optimum", no_color=no_color)
+
+
+@app.command()
 def start(
     nodes: Annotated[int, typer.Option(help="Nodes of 8 accelerators.", min=16)] = 12_500,
     pods: Annotated[int, typer.Option(help="Pods, those of gangs included.", min=1)] = 100_000,

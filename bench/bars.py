@@ -72,6 +72,7 @@ BARS: tuple[Bar, ...] = (
     Bar("S4", "all_bound", MOST, 4.0, "200 jobs of one worker, Direct", {"case": "singles-200", "side": "Direct"}),
     Bar("S5", "domains_over_lower_bound", MOST, 1.0, "domains over the fewest, empty fleet", {"fill": 0.0}),
     Bar("S5", "domains_over_lower_bound", MOST, 1.05, "domains over the fewest, 90 % full", {"fill": 0.9}),
+    Bar("S5", "domains_over_exact", MOST, 1.02, "domains over an exact solver's, one gang"),
     Bar("S6", "allocation_below_best_fit", MOST, 1.0, "idle while asked, against best fit without reservations"),
     Bar("S6", "largest_wait_over_best_fit", MOST, 0.5, "the largest gangs' mean wait, against best fit"),
     Bar("S8", "wait_mean_over_fifo", MOST, 1.0, "mean wait against first come, first served"),

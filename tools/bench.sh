@@ -30,6 +30,7 @@ trap down EXIT
 
 echo "==> decisions of the core" >&2
 figures "$BIN/crosstree" bench placement
+figures "$BIN/python" -m bench gap
 
 gangs=$((NODES / 16))  # as many as fit at once, one to a leaf
 gangs=$((gangs > 60 ? 60 : gangs))
