@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from crosstree.base.clock import from_rfc3339
 from localcluster import ApiError, faults
 from tests.chaos.stage import JOBS, PODS, Stage
 from tests.support.waiting import eventually
@@ -23,9 +22,6 @@ LONGEST_LIFE = 1.2
 MOST_WRITES = 25
 HARM = 0.3
 """How often a kill comes with the end of a worker somewhere: work for the next operator."""
-
-FORGOTTEN = 30.0
-"""Seconds after the time at which a deleted pod had to be gone."""
 
 AT_ONCE = 24
 """Gangs that are there at a time; the nodes hold about twenty of them."""
@@ -111,20 +107,12 @@ class Gangs:
                 self.done += 1
             elif phases.get(name) == "Failed":
                 raise AssertionError(f"gang {name} failed: {self._stage.status(name)}")
-        self._bury()
         while len(self._alive) < AT_ONCE and self._came < self._total:
             seconds = self._stage.chance.choice((1, 2, 4, 8)) * self._stretch
             gang = self._stage.a_gang("churn", seconds=seconds)
             self._stage.create(gang)
             self._alive.add(gang["metadata"]["name"])
             self._came += 1
-
-    def _bury(self) -> None:
-        """Take away what kwok forgot: now and then a pod that was deleted in the moment in which it ended."""
-        for pod in self._stage.api.get(PODS)["items"]:
-            due = pod["metadata"].get("deletionTimestamp")
-            if due and from_rfc3339(due) < time.time() - FORGOTTEN:
-                self._stage.api.delete(f"{PODS}/{pod['metadata']['name']}", {"gracePeriodSeconds": 0})
 
 
 def kill_many(stage: Stage, kills: int, gangs: int, tell: Callable[[Toll], None]) -> Toll:

@@ -25,6 +25,7 @@ from tests.support.objects import LEAF, a_cluster, a_job
 from tests.support.observer import Observer
 from tests.support.operated import h100
 from tests.support.operator_forks import ROOT, Fork, OperatorForks
+from tests.support.reminder import Reminder
 from tests.support.waiting import eventually
 
 Json = dict[str, Any]
@@ -265,6 +266,7 @@ def staged(folder: Path, seed: int, *, nodes: int = 48) -> Iterator[Stage]:
             eventually(partial(local.api.get, listed), within=30, what=f"{listed} was served")
         kubectl("create", "namespace", "chaos")
         kubectl.apply(a_cluster())
+        stack.enter_context(Reminder(local))
         proxy = stack.enter_context(FaultyProxy(local, folder, seed))
         forks = stack.enter_context(OperatorForks())
         observer = stack.enter_context(Observer(local, LEVELS))
