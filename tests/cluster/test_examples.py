@@ -18,7 +18,7 @@ FILES = sorted(EXAMPLES.rglob("*.yaml"))
 def kubectl(control_plane: ControlPlane) -> Kubectl:
     run = control_plane.kubectl
     run("apply", "--server-side", "-f", str(ROOT / CRDS))
-    run("wait", "--for=condition=Established", "-f", str(ROOT / CRDS), "--timeout=30s")
+    run("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
     return run
 
 
