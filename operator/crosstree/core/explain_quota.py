@@ -46,14 +46,19 @@ class QuotaWords:
         self._desk = desk
         self._by_room = by_room
         self._holders: dict[tuple[str, str], dict[str, list[str]]] | None = None
+        self._bars: dict[tuple[str, tuple[str, ...], str, int], Bars] = {}
 
     def bars(self, gang: Gang) -> Bars:
         """Return which models quotas keep a gang from; none where none has a limit. O(pools times depth)."""
-        accounts = self._desk.accounts
+        accounts, devices = self._desk.accounts, asked(gang)
         if not accounts.limited(gang.queue):
             return ()
-        broken = ((model, accounts.excess(gang.queue, model, asked(gang))) for model in self._models(gang))
-        return tuple((model, excess) for model, excess in broken if excess is not None)
+        same = (gang.queue, gang.models, gang.vendor, devices)
+        known = self._bars.get(same)
+        if known is None:
+            broken = ((model, accounts.excess(gang.queue, model, devices)) for model in self._models(gang))
+            known = self._bars[same] = tuple((model, one) for model, one in broken if one is not None)
+        return known
 
     def verdict(self, gang: Gang, bars: Bars) -> Wait:
         """Explain a gang that quotas keep from some of its models.

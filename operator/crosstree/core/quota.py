@@ -139,10 +139,12 @@ class Accounts:
         book = self._beside.get(queue) if beside else None
         if book is None:
             book = self._chain(queue)[0]
-        guaranteed = book.guarantee is not NOTHING and any(
-            book.covers(model, devices) for model in models or self._capacity
-        )
-        return (_GUARANTEED if guaranteed else _BEYOND, book.share(self._capacity))
+        share = book.share(self._capacity)
+        if book.guarantee is not NOTHING:
+            for model in models or self._capacity:
+                if book.covers(model, devices):
+                    return (_GUARANTEED, share)
+        return (_BEYOND, share)
 
     def share(self, queue: str) -> float:
         """Return what the queue, with those below it, holds above guarantees as a part of the cluster, by weight."""
