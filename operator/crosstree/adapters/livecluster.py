@@ -25,7 +25,7 @@ from crosstree.adapters.tree import Tree
 from crosstree.adapters.waiting import Waiting
 from crosstree.base.clock import Clock
 from crosstree.core.admission import cluster_of
-from crosstree.core.cluster import Preset
+from crosstree.core.cluster import Preset, Queue
 from crosstree.core.columns import Columns
 from crosstree.core.cutter import MANNERS, Cutter
 from crosstree.core.discovery import Layout
@@ -255,6 +255,8 @@ class LiveCluster:
         self._listener.mark(kind, key)
         if kind in (Kind.CLUSTER, Kind.POOL):
             self._layouts.invalidate()
+        if isinstance(after, Queue) and isinstance(before, Queue) and before.lessons != after.lessons:
+            self._waiting.taught(key)
         if kind is Kind.JOB:
             self._waiting.look_at(key)
             for job in (before, after):

@@ -14,6 +14,7 @@ from crosstree.adapters.requests import PODS
 from crosstree.adapters.store import ObjectStore
 from crosstree.core import lifecycle, tenure
 from crosstree.core.admission import admit, cluster_of, priority_of
+from crosstree.core.expect import expected, left, work_done
 from crosstree.core.job import Job
 from crosstree.core.plan import NodeShare, Wait
 from crosstree.core.pods import PodFact
@@ -21,7 +22,10 @@ from crosstree.core.recovery import footprint
 from crosstree.core.runs import Runs
 from crosstree.core.shapes import Request
 from crosstree.core.tenure import Tenure
-from crosstree.core.workload import Gang, NodeConstraint
+from crosstree.core.workload import Expectation, Gang, NodeConstraint
+
+TAUGHT = 0.1
+"""Part of an expected duration by which it has to change before those that wait are asked for anew."""
 
 PodsOf = Callable[[str, str], tuple[PodFact, ...]]
 
@@ -125,7 +129,7 @@ class Waiting:
             if self._promises.wait(verdict, job.generation):
                 self._told(key)
         elif not isinstance(owner, Wait):
-            self._set_waiting(key, (owner.name, self._alike(_asking(job, verdict))))
+            self._set_waiting(key, (owner.name, self._alike(_asking(job, verdict, self._expected(job)))))
 
     def launch_begins(self, key: str) -> None:
         """Pods of a job are about to be created: its places are held until that has ended."""
@@ -183,12 +187,32 @@ class Waiting:
         gang = replace(
             job.gang,
             requests=_with_pod(job.gang),
+            expected=self._expected(job),
             priority=priority_of(job, self._store.queues, self.priorities),
         )
         given = self._promises.assumed(job.key)
         if given is not None:
             return tenure.promised(job, gang, given.place, given.attempt, cluster, now)
         return tenure.stored(job, gang, cluster, pods, now) or self._left(job.key, pods, now)
+
+    def _expected(self, job: Job) -> Expectation:
+        """Return how long a job runs from its next start on, or from its last: for all work that was not safe then."""
+        queue = self._store.queues.get(job.queue)
+        whole = expected(
+            job.gang.expected,
+            job.name,
+            job.gang.workers * job.gang.devices,
+            queue.lessons if queue is not None else (),
+        )
+        return left(whole, work_done(job))
+
+    def taught(self, queue: str) -> None:
+        """The memory of a queue changed: look at its waiting jobs of which it says something else by now."""
+        for key, (_, gang) in self._gangs.items():
+            if gang.queue == queue and gang.expected is not None:
+                known, now = gang.expected.seconds, self._expected(self._store.jobs[key]).seconds
+                if abs(known - now) > TAUGHT * known:
+                    self._stale.add(key)
 
     def _lingering(self, key: str, now: float) -> Tenure | None:
         """Return what is left of the place of a job that is gone."""
@@ -229,7 +253,7 @@ def request_of(gang: Gang, resource: str) -> Request:
     return tuple(sorted((name, amount) for name, amount in amounts.items() if amount))
 
 
-def _asking(job: Job, gang: Gang) -> Gang:
+def _asking(job: Job, gang: Gang, expected: Expectation) -> Gang:
     """Add to what a job asks for what only its status knows: that it lost a place, and which."""
     progress = job.progress
     lost = lifecycle.recovering(progress)
@@ -240,6 +264,8 @@ def _asking(job: Job, gang: Gang) -> Gang:
         recovering=lost and not lifecycle.resizing(progress),
         before=before,
         promise=progress.plan,
+        told=lifecycle.told_first(progress),
+        expected=expected,
     )
 
 

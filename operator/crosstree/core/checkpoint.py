@@ -46,6 +46,11 @@ def saved_at(checkpoint: Checkpoint, pods: Iterable[PodFact], began: float, now:
     return max(began, min(max(times, default=began), now))
 
 
+def reported_at(checkpoint: Checkpoint) -> float | None:
+    """Return up to when the job itself says its work is safe, believed or not; None if it does not say."""
+    return _time(checkpoint.reported)
+
+
 def oddity(checkpoint: Checkpoint, pods: Iterable[PodFact], now: float) -> str:
     """Say which report is not believed, and why; empty if there is none."""
     reports = [("the TrainingJob", checkpoint.reported)]

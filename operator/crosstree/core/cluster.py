@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from crosstree.core.accelerator import IntraNode
+from crosstree.core.durations import Lesson
 from crosstree.core.health import AS_ITS_CLUSTER, HealthOverrides, HealthPolicy, HealthRule
 from crosstree.core.ledger import NodeFailures
 from crosstree.core.manners import Manners
@@ -146,6 +147,8 @@ class Queue:
     namespaces: Selector = Selector()
     priority: int = 0
     max_priority: int | None = None
+    lessons: tuple[Lesson, ...] = ()
+    """How long its jobs ran, as its status says."""
 
     @property
     def spec(self) -> QueueSpec:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import inf
 
+from crosstree.core.checkpoint import reported_at
 from crosstree.core.durations import Lesson, pattern_of, size_class
+from crosstree.core.job import Job
 from crosstree.core.workload import Expectation, Source
 
 DECLARED_CONFIDENCE = 0.9
@@ -70,6 +72,18 @@ def left(whole: Expectation, done: float) -> Expectation:
         return whole
     seconds = max(whole.seconds - done, whole.seconds / 10)
     return Expectation(seconds, whole.source, whole.confidence)
+
+
+def work_done(job: Job) -> float:
+    """Return the seconds of work that are safe from attempts before the present one, or before the next.
+
+    From the job's own word; waits between earlier attempts count as work, for nobody knows them any more.
+    """
+    progress = job.progress
+    saved = reported_at(job.checkpoint)
+    if saved is None or progress.started_at is None or not progress.restarts:
+        return 0.0
+    return max(min(saved, progress.restarts[-1].at) - progress.started_at, 0.0)
 
 
 def ends(expectation: Expectation | None, began: float, now: float) -> float:

@@ -14,6 +14,7 @@ from crosstree.adapters.livecluster import LiveCluster
 from crosstree.adapters.resources import OURS, Kind
 from crosstree.base.clock import Clock, monotonic
 from crosstree.base.names import DEFAULT_QUEUE
+from crosstree.core.lifecycle import told_first
 from crosstree.core.plan import Place
 from crosstree.engine.drive import Waker, Workers
 from crosstree.engine.loop import SchedulingLoop, StepReport
@@ -124,8 +125,13 @@ class Duty:
         for plan in report.plans:
             for decision in plan.decisions:
                 job = self._live.store.jobs.get(decision.key)
-                if isinstance(decision, Place) and job is not None and job.progress.attempt == 0:
-                    self._metrics.started(self._clock.now() - job.created)
+                if not isinstance(decision, Place) or job is None:
+                    continue
+                now = self._clock.now()
+                if job.progress.attempt == 0:
+                    self._metrics.started(now - job.created)
+                if told := told_first(job.progress):
+                    self._metrics.foretold(told_at=told.at, told=told.start, started=now)
 
     def _mark_all(self, *, spread: float) -> None:
         """Have every object looked at within `spread` seconds."""

@@ -6,6 +6,7 @@ from crosstree.adapters.livecluster import LiveCluster
 from crosstree.adapters.writer import Writer
 from crosstree.base.errors import AlreadyExists
 from crosstree.base.names import API_VERSION, DEFAULT_QUEUE
+from crosstree.core.durations import learn, runs
 from crosstree.engine.work import Done, Outcome
 from crosstree.reconcilers.statuses import StatusWriter, Target
 from crosstree.status import queue as queue_status
@@ -40,7 +41,9 @@ class JobQueueReconciler:
             return early
         found = queue_status.standing(name, store.queues, store.clusters, store.jobs.values())
         exists = not found.cluster or found.cluster in store.clusters
-        status = queue_status.build(queue, found, cluster_exists=exists, now=now)
+        own = (job for job in store.jobs.values() if job.queue == name)
+        lessons = learn(queue.lessons, runs(own))
+        status = queue_status.build(queue, found, lessons, cluster_exists=exists, now=now)
         return await self._statuses.write(
             Target(KIND, PLURAL, name, queue.resource_version, queue.observed), status, now
         )

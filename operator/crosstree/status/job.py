@@ -12,11 +12,14 @@ from typing import Any
 from crosstree.base.clock import to_rfc3339
 from crosstree.core.job import Job, Placement, Progress, Recovery
 from crosstree.core.lifecycle import JobFacts, Move, after
-from crosstree.core.plan import NodeShare
+from crosstree.core.plan import NodeShare, WaitReason
 from crosstree.core.topology import NODE_LEVEL
-from crosstree.status import job_conditions
+from crosstree.status import job_conditions, job_forecast
 from crosstree.status.conditions import Reason, Status, Type, Wire, bounded, find, is_true, merge
 from crosstree.status.job_waiting import waiting_for
+
+OUT_OF_LINE = (WaitReason.SUSPENDED, WaitReason.PODS_REFUSED)
+"""Reasons for which a job stands in no line: it is told anew when it does again."""
 
 Document = dict[str, Any]
 """`status` of a TrainingJob, JSON-ready; nothing in it is None."""
@@ -44,6 +47,8 @@ def build(facts: JobFacts, move: Move) -> Document:
     }
     if waiting is not None:
         document["waiting"] = _waiting(job, waiting[0].value, bounded(waiting[1]), now)
+        if progress.placement is None and waiting[0] not in OUT_OF_LINE:
+            document |= job_forecast.fields(facts)
     if progress.placement is not None:
         document["placement"] = _placement(progress.placement)
         if span := span_of(job, progress.placement):

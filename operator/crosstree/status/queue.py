@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from crosstree.base.clock import to_rfc3339
 from crosstree.core.admission import cluster_of
 from crosstree.core.cluster import Cluster, Queue
+from crosstree.core.durations import Lesson
 from crosstree.core.job import Job
 from crosstree.core.plan import Wait
 from crosstree.core.queuetree import Fault, Flaw, QueueTree, serves, serving, tree_of
@@ -92,17 +94,20 @@ def standing(
     )
 
 
-def build(queue: Queue, found: Standing, *, cluster_exists: bool, now: float) -> dict[str, Any]:
+def build(
+    queue: Queue, found: Standing, lessons: Iterable[Lesson] = (), *, cluster_exists: bool, now: float
+) -> dict[str, Any]:
     """Return the whole status to store.
 
     Args:
         queue: The JobQueue, with its stored status.
         found: How it stands.
+        lessons: How long its jobs ran.
         cluster_exists: Whether there is an AICluster of the name it serves; True when it serves every one.
         now: Seconds since the epoch.
     """
     condition = _ready(queue, found, cluster_exists=cluster_exists)
-    return {
+    document: dict[str, Any] = {
         "observedGeneration": queue.generation,
         "conditions": merge(
             queue.observed.get("conditions", ()), [condition], generation=queue.generation, now=now
@@ -112,6 +117,9 @@ def build(queue: Queue, found: Standing, *, cluster_exists: bool, now: float) ->
         "running": found.jobs.running,
         "waiting": found.jobs.waiting,
     }
+    if learned := [_lesson(one) for one in lessons]:
+        document["durations"] = learned
+    return document
 
 
 def _ready(queue: Queue, found: Standing, *, cluster_exists: bool) -> Condition:
@@ -189,6 +197,16 @@ def _sum(one: Usage, other: Usage) -> Usage:
         one.borrowed + other.borrowed,
         limit,
     )
+
+
+def _lesson(one: Lesson) -> dict[str, Any]:
+    return {
+        "pattern": one.pattern,
+        "accelerators": one.size,
+        "count": one.count,
+        "recentSeconds": [*one.recent],
+        "lastAt": to_rfc3339(one.at),
+    }
 
 
 def _row(one: Usage) -> dict[str, Any]:

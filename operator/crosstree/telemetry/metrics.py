@@ -26,6 +26,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 _CYCLE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _REQUEST = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30)
+_RATIO = (0.1, 0.25, 0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2, 4, 10)
 _START = (0.1, 0.25, 0.5, 1, 5, 30, 60, 300, 1800, 3600, 21600, 86400)
 
 
@@ -89,6 +90,21 @@ class Metrics:
             "crosstree_job_start_seconds",
             "From a TrainingJob's creation to its first placement. Rising: see crosstree_waiting_jobs.",
             buckets=_START,
+            registry=registry,
+        )
+        self._forecast = Histogram(
+            "crosstree_start_forecast_error_seconds",
+            "How far a TrainingJob's start was from what it was told first: late or early. Late rising: declare "
+            "spec.expectedDuration in jobs that overrun what earlier ones taught, and look who came before.",
+            ["direction"],
+            buckets=_START,
+            registry=registry,
+        )
+        self._forecast_ratio = Histogram(
+            "crosstree_start_forecast_ratio",
+            "How long a TrainingJob waited over what it was told first. Far above 1: others came before it, or jobs "
+            "overran what they declared; far below 1: they declare too much.",
+            buckets=_RATIO,
             registry=registry,
         )
         self._restarts = Counter(
@@ -162,6 +178,13 @@ class Metrics:
     def started(self, seconds: float) -> None:
         """Count a job's first placement, so many seconds after its creation."""
         self._start.observe(max(seconds, 0.0))
+
+    def foretold(self, *, told_at: float, told: float, started: float) -> None:
+        """Count a start that was foretold; what was told first and when, seconds since the epoch."""
+        late = started - told
+        self._forecast.labels("late" if late >= 0 else "early").observe(abs(late))
+        if told > told_at:
+            self._forecast_ratio.observe(max(started - told_at, 0.0) / (told - told_at))
 
     def restarted(self, reason: str) -> None:
         """Count a gang restart."""

@@ -34,7 +34,7 @@ from crosstree.core.snapshot import SpareRule
 from crosstree.core.topology import LevelSpec
 from crosstree.core.workload import NARROWEST, Expectation, Gang, Groups, Requirement, Source
 from crosstree.translate.needs import constraint, requests
-from crosstree.translate.stored import failures, mapping, progress
+from crosstree.translate.stored import failures, lessons, mapping, progress
 
 Json = Mapping[str, Any]
 _RULES = {
@@ -201,6 +201,7 @@ def queue(raw: Json) -> Queue:
         ),
         rates=tuple(sorted((one.model, one.rate) for one in spec.exchange_rates)),
         namespaces=_selector(spec.namespace_selector),
+        lessons=lessons(raw.get("status")),
         priority=_ordinary(spec.priority),
         max_priority=spec.priority.max,
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from crosstree.base.clock import from_rfc3339
 from crosstree.base.errors import SpecError
+from crosstree.core.durations import Lesson
 from crosstree.core.job import Placement, Progress, Recovery, Restart
 from crosstree.core.ledger import NodeFailures
 from crosstree.core.plan import NodeShare, Promise, Rung, Span
@@ -53,6 +54,19 @@ def failures(status: Any) -> tuple[NodeFailures, ...]:
                     _time(entry.get("previousAt")),
                 )
             )
+    return tuple(found)
+
+
+def lessons(status: Any) -> tuple[Lesson, ...]:
+    """Read from the status of a JobQueue how long its jobs ran."""
+    found = []
+    for entry in _mappings(mapping(status).get("durations")):
+        at, recent = _time(entry.get("lastAt")), entry.get("recentSeconds")
+        seconds = tuple(_count(one) for one in recent) if isinstance(recent, list) else ()
+        if at is not None and seconds and all(seconds) and _text(entry.get("pattern")):
+            count = max(_count(entry.get("count")), len(seconds))
+            size = _count(entry.get("accelerators"))
+            found.append(Lesson(_text(entry.get("pattern")), size, count, seconds, at))
     return tuple(found)
 
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from crosstree.api.v1alpha1.common import (
     AGE,
+    ATOMIC,
     Column,
     Conditions,
     Count,
@@ -15,6 +16,7 @@ from crosstree.api.v1alpha1.common import (
     ModelId,
     Object,
     ObjectName,
+    Time,
     Wire,
     short_name,
 )
@@ -137,6 +139,21 @@ class ModelUsage(Wire):
     """What it never exceeds."""
 
 
+class Durations(Wire):
+    """How long jobs of one kind ran, for forecasts of those that don't declare it."""
+
+    pattern: Annotated[str, Field(max_length=253)]
+    """Their names, with # for numbers and hashes."""
+    accelerators: Count
+    """Their size: so many accelerators at most, and more than half as many."""
+    count: Count
+    """Jobs that succeeded so far."""
+    recent_seconds: Annotated[list[Count], Field(max_length=16, json_schema_extra=ATOMIC)] = []
+    """Seconds that the last of them ran, the newest last."""
+    last_at: Time
+    """When the last one ended."""
+
+
 class JobQueueStatus(Wire):
     """The queue as observed."""
 
@@ -147,6 +164,10 @@ class JobQueueStatus(Wire):
     fair_share: Annotated[float, Field(ge=0)] | None = None
     """What is held above guarantees, as a part of the cluster, divided by the weight. The smaller of two queues of one
     parent goes first."""
+    durations: Annotated[
+        list[Durations], Field(max_length=64), MapBy(("pattern", "accelerators"), ("pattern", "accelerators"))
+    ] = []
+    """How long its jobs ran, by name and size: the 50 kinds that ended last."""
     running: Count | None = None
     """TrainingJobs that run, those of the queues below included."""
     waiting: Count | None = None

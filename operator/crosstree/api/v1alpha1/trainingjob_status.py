@@ -131,8 +131,10 @@ class ExpectedStart(Wire):
 
     confidence: Annotated[int, Field(ge=0, le=100)]
     """How far the durations it rests on can be trusted, in percent: those of running jobs declared or learned."""
-    first: Time
+    first: Time | None = None
     """What was told first in this wait: `crosstree_start_forecast_error_seconds` compares it with the truth."""
+    first_at: Time | None = None
+    """When that was told."""
     as_of: Time
     """When `expectedStart` or `queuePosition` was last written: they are not rewritten for little."""
 
@@ -153,7 +155,7 @@ class TrainingJobStatus(Wire):
     expected_start: Time | None = None
     """When it is expected to start; absent where that can't be told."""
     forecast: ExpectedStart | None = None
-    """How good `expectedStart` is; absent where there is none."""
+    """How good `expectedStart` is; absent while it does not wait in a line."""
     placement: Placement | None = None
     """Where it runs; absent while nothing is placed."""
     attempt: Count | None = None

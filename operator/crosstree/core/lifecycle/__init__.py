@@ -22,6 +22,7 @@ from crosstree.core.lifecycle.facts import (
     was_ready,
     withdrawing,
 )
+from crosstree.core.lifecycle.foretell import told_first
 from crosstree.core.lifecycle.moves import (
     Cause,
     Expire,
@@ -74,6 +75,7 @@ __all__ = [
     "preempted",
     "recovering",
     "resizing",
+    "told_first",
     "told_until",
     "wants_placement",
     "was_ready",

@@ -25,6 +25,7 @@ from crosstree.core.lifecycle.facts import (
     withdrawing,
 )
 from crosstree.core.lifecycle.failure import UNSCHEDULABLE_SECONDS, end_of_attempt, node_fault, unbindable
+from crosstree.core.lifecycle.foretell import foretell_again
 from crosstree.core.lifecycle.moves import (
     INFRASTRUCTURE,
     Cause,
@@ -194,7 +195,8 @@ def _unplaced(facts: JobFacts) -> Move:
         return StorePlacement(decision)
     if decision is None and facts.now - job.created < DECISION_SECONDS and not job.progress.observed:
         return Hold(until=job.created + DECISION_SECONDS, quiet=True)
-    return Hold(until=told_until(facts))
+    again = [at for at in (told_until(facts), foretell_again(facts)) if at is not None]
+    return Hold(until=min(again, default=None))
 
 
 def _useless(facts: JobFacts) -> bool:
