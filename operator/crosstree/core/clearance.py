@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from crosstree.core import spares
+from crosstree.core.capacity import Trial
 from crosstree.core.claims import Claims, Grounds
 from crosstree.core.clearing import Hold
 from crosstree.core.desk import Desk
@@ -32,13 +33,11 @@ def ripe(running: Running, gang: Gang, desk: Desk) -> bool:
 
 
 def look_ahead(desk: Desk) -> None:
-    """Book on the desk what is on its way: whoever was told to stop is gone, and promised places are taken whole."""
+    """Book on the desk what is on its way: whoever was told to stop, or will be, is gone."""
     notes = desk.clearing
     for one in desk.snapshot.running:
         if one.leaving or one.gang.uid in notes.claimed:
             release(one, desk)
-    for hold in notes.holds:
-        desk.trial.take(hold.gang, hold.pool, hold.rows, hold.counts - hold.held)
 
 
 def release(running: Running, desk: Desk) -> None:
@@ -47,16 +46,22 @@ def release(running: Running, desk: Desk) -> None:
     desk.accounts.take(running.gang.queue, running.model, -running.devices)
 
 
-def hold_free(gang: Gang, pool: Pool, promise: Promise, desk: Desk) -> None:
-    """Book the part of a promised place that is free, and the whole of it in the accounts."""
-    rows = np.array(rows_of(pool, promise.nodes), np.int32)
+def hold(gang: Gang, promise: Promise, desk: Desk) -> None:
+    """Book a promised place whole, and that its victims are spoken for.
+
+    What is still in use there is booked all the same, below zero: a node that is half free is nobody else's either.
+    """
+    pool = next(one for one in desk.snapshot.pools if one.name == promise.pool)
+    counts = take(gang, pool, promise, desk.trial)
+    desk.accounts.take(gang.queue, pool.profile.id, counts * gang.devices)
+    desk.clearing.note(Hold(gang, promise))
+
+
+def take(gang: Gang, pool: Pool, promise: Promise, trial: Trial) -> int:
+    """Take a promised place off the trial; return the number of workers."""
     counts = np.array([share.count for share in promise.nodes], np.int64)
-    held = np.minimum(desk.trial.slots(gang, pool)[desk.trial.positions(pool)[rows]], counts)
-    some = held > 0
-    if some.any():
-        desk.trial.take(gang, pool, rows[some], held[some])
-    desk.accounts.take(gang.queue, pool.profile.id, int(counts.sum()) * gang.devices)
-    desk.clearing.note(Hold(gang, pool, rows, counts, held, promise.victims))
+    trial.take(gang, pool, np.array(rows_of(pool, promise.nodes), np.int32), counts)
+    return int(counts.sum())
 
 
 def rows_of(pool: Pool, nodes: Iterable[NodeShare]) -> list[int]:

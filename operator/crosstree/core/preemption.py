@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from crosstree.core.arrays import Bool, Int64
 from crosstree.core.candidates import Candidate, candidates
 from crosstree.core.claims import Grounds
-from crosstree.core.clearance import grounds_of, hold_free, look_ahead, release, ripe, rows_of
+from crosstree.core.clearance import grounds_of, hold, look_ahead, release, ripe, rows_of
 from crosstree.core.clearing_words import victims_names
 from crosstree.core.desk import Desk
 from crosstree.core.ground import Ground, costs, tenants
@@ -27,6 +27,7 @@ from crosstree.core.queues import ANY_MODEL
 from crosstree.core.running import Running
 from crosstree.core.seat import seat, seat_again
 from crosstree.core.snapshot import Pool
+from crosstree.core.tried import shape_of
 from crosstree.core.victims import Choice, cheapest
 from crosstree.core.workload import Gang
 
@@ -53,17 +54,17 @@ def propose(gang: Gang, desk: Desk) -> Promise | None:
     """Find the victims that cost least and whose nodes, with what is free, hold the gang; None if none do.
 
     None as well if the gang starts soon without: what those leave that are being stopped already, or end within a
-    minute, is waited for. What the promise can hold now is booked; nothing else is.
+    minute, is waited for. The place promised is booked; nothing else is.
 
     O(K log K) for K pairs of running gang and node; a shape of gang that found nobody is not tried again in the cycle.
     """
     notes, snapshot = desk.clearing, desk.snapshot
     if snapshot.manners.preemption is Preemption.NEVER or not snapshot.running:
         return None
-    shape = replace(gang, key="", uid="", created=0.0, promise=None)
+    shape = (shape_of(gang), gang.queue, gang.priority)
     if shape in notes.hopeless or notes.searches >= SEARCHES:
         return None
-    offered = [_smallest(gang, one) for one in _candidates(gang, desk)]
+    offered = _candidates(gang, desk)
     ways = [(one, _grounds(gang, one, desk)) for one in offered]
     if not any(grounds.allowed.any() for _, grounds in ways):
         notes.hopeless.add(shape)
@@ -76,17 +77,14 @@ def propose(gang: Gang, desk: Desk) -> Promise | None:
     if found is None:
         notes.hopeless.add(shape)
         return None
-    return _promised(gang, found, desk)
+    _, promise = found
+    hold(gang, promise, desk)
+    return promise
 
 
 def _candidates(gang: Gang, desk: Desk) -> list[Candidate]:
+    """Return the pools the gang takes. They are asked for as few workers as it can do with."""
     return candidates(gang, desk.snapshot.pools, desk.trial.free, desk.snapshot.allocatable)[0]
-
-
-def _smallest(gang: Gang, candidate: Candidate) -> Candidate:
-    """Ask for no more workers than the gang can do with: nobody is stopped for those it could do without."""
-    workers = min(gang.sizes, default=gang.workers)
-    return Candidate(candidate.pool, replace(candidate.need, workers=workers))
 
 
 def _grounds(gang: Gang, candidate: Candidate, desk: Desk) -> Grounds:
@@ -125,8 +123,8 @@ def _seated(gang: Gang, candidate: Candidate, desk: Desk) -> Place | None:
         return None
     again = None
     if gang.before is not None:
-        again = seat_again(gang, gang.before, [candidate], desk.trial)
-    return again or seat(gang, candidate, desk.trial)
+        again = seat_again(gang, gang.before, [candidate], desk.trial, (candidate.need.workers,))
+    return again or seat(gang, candidate, desk.trial, (candidate.need.workers,))
 
 
 def _best(gang: Gang, ways: list[tuple[Candidate, Grounds]], desk: Desk) -> tuple[Place, Promise] | None:
@@ -287,11 +285,3 @@ def _shrunk(running: Running, gang: Gang, place: Place, desk: Desk) -> int:
     kept = np.clip(size - before, 0, kept)  # from the first node on
     desk.trial.take(running.gang, pool, running.rows[kept > 0], kept[kept > 0])
     return size
-
-
-def _promised(gang: Gang, found: tuple[Place, Promise], desk: Desk) -> Promise:
-    """Book what the promise can hold now, and that its victims are spoken for."""
-    place, promise = found
-    pool = next(one for one in desk.snapshot.pools if one.name == place.pool)
-    hold_free(gang, pool, promise, desk)
-    return promise

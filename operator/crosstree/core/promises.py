@@ -13,7 +13,7 @@ import numpy as np
 
 from crosstree.core.arrays import Int64
 from crosstree.core.candidates import Candidate, judge
-from crosstree.core.clearance import grounds_of, hold_free, release, rows_of
+from crosstree.core.clearance import grounds_of, hold, release, rows_of, take
 from crosstree.core.clearing_words import stopped_for
 from crosstree.core.desk import Desk
 from crosstree.core.manners import Preemption
@@ -50,7 +50,7 @@ def keep_promise(gang: Gang, desk: Desk) -> tuple[Decision, ...] | None:
         return None
     desk.note_due(promise.until)
     orders = [_order(gang, candidate, promise, one, desk) for one in still if not one.leaving]
-    hold_free(gang, candidate.pool, promise, desk)
+    hold(gang, promise, desk)
     return (*orders, _wait(gang, promise, still, desk))
 
 
@@ -126,10 +126,12 @@ def _anywhere(gang: Gang, desk: Desk) -> Place | None:
     What is promised to others is not free for it, whether their turn has been or comes yet.
     """
     mark = desk.trial.checkpoint()
-    held = {hold.gang.key for hold in desk.clearing.holds}
+    held = {one.gang.key for one in desk.clearing.holds}
     for other in desk.snapshot.gangs:
         if other.promise is not None and other.key != gang.key and other.key not in held:
-            _hide(other, other.promise, desk)
+            sound = _sound(other, other.promise, desk)
+            if sound is not None:
+                take(other, sound.pool, other.promise, desk.trial)
     placed = place(gang, desk)
     desk.trial.rollback(mark)
     if placed is None:
@@ -140,18 +142,6 @@ def _anywhere(gang: Gang, desk: Desk) -> Place | None:
     pool = next(one for one in desk.snapshot.pools if one.name == placed.pool)
     desk.trial.take(gang, pool, np.array(rows_of(pool, placed.nodes), np.int32), counts)
     return placed
-
-
-def _hide(other: Gang, promise: Promise, desk: Desk) -> None:
-    """Take what is free of a place promised to another gang off the trial; its turn may not have been yet."""
-    sound = _sound(other, promise, desk)
-    if sound is None:
-        return
-    rows = np.array(rows_of(sound.pool, promise.nodes), np.int32)
-    counts = np.array([share.count for share in promise.nodes], np.int64)
-    free = np.minimum(desk.trial.slots(other, sound.pool)[desk.trial.positions(sound.pool)[rows]], counts)
-    if free.any():
-        desk.trial.take(other, sound.pool, rows[free > 0], free[free > 0])
 
 
 def _within_quota(gang: Gang, candidate: Candidate, still: Sequence[Running], desk: Desk) -> bool:

@@ -11,8 +11,8 @@ from typing import Any
 
 from crosstree.base.clock import to_rfc3339
 from crosstree.core.job import Job, Placement, Progress, Recovery
-from crosstree.core.lifecycle import JobFacts, Move, after
-from crosstree.core.plan import NodeShare, WaitReason
+from crosstree.core.lifecycle import JobFacts, Move, after, plan_after
+from crosstree.core.plan import NodeShare, Promise, WaitReason
 from crosstree.core.topology import NODE_LEVEL
 from crosstree.status import job_conditions, job_forecast
 from crosstree.status.conditions import Reason, Status, Type, Wire, bounded, find, is_true, merge
@@ -49,6 +49,8 @@ def build(facts: JobFacts, move: Move) -> Document:
         document["waiting"] = _waiting(job, waiting[0].value, bounded(waiting[1]), now)
         if progress.placement is None and waiting[0] not in OUT_OF_LINE:
             document |= job_forecast.fields(facts)
+    if (plan := plan_after(facts, move)) is not None:
+        document["plan"] = _plan(plan)
     if progress.placement is not None:
         document["placement"] = _placement(progress.placement)
         if span := span_of(job, progress.placement):
@@ -117,7 +119,7 @@ def phase(conditions: list[Wire]) -> str:
         between = find(conditions, Type.RECOVERING) or {}
         return "Resizing" if between.get("reason") == Reason.RESIZED.value else "Recovering"
     if not is_true(conditions, Type.PLACED):
-        return "Pending"
+        return "Preempted" if is_true(conditions, Type.PREEMPTED) else "Pending"
     ran = (Reason.NOT_ALL_READY.value, Reason.DEVICE_LOST.value)
     running = ready.get("status") == Status.TRUE.value or ready.get("reason") in ran
     return "Running" if running else "Starting"
@@ -155,6 +157,25 @@ def _placement(placement: Placement) -> Document:
             {"level": span.level, "domains": span.domains, "lowerBound": span.lower_bound}
             for span in placement.spans
         ],
+    }
+
+
+def _plan(plan: Promise) -> Document:
+    sizes, jobs = dict(plan.smaller), plan.jobs or ("",) * len(plan.victims)
+    victims: list[Document] = []
+    for uid, job in zip(plan.victims, jobs, strict=True):
+        victim: Document = {"uid": uid}
+        if job:
+            victim["job"] = job
+        if uid in sizes:
+            victim["workers"] = sizes[uid]
+        victims.append(victim)
+    return {
+        "pool": plan.pool,
+        "nodes": _shares(plan.nodes),
+        "victims": victims,
+        "since": to_rfc3339(plan.since),
+        "until": to_rfc3339(plan.until),
     }
 
 

@@ -1,14 +1,19 @@
-"""The conditions of a TrainingJob, one function each: Admitted, Placed, PodsReady, Suspended, Recovering, Finished."""
+"""The conditions of a TrainingJob, a function each.
+
+Admitted, Placed, PodsReady, Suspended, Recovering, Preempted, Finished.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from crosstree.core.checkpoint import oddity
 from crosstree.core.job import Placement, Progress
 from crosstree.core.lifecycle import (
     Finish,
     JobFacts,
     Move,
+    Preempt,
     Recover,
     Suspend,
     Withdraw,
@@ -47,7 +52,7 @@ def conditions(facts: JobFacts, move: Move, progress: Progress, waiting: Waiting
         waiting: Why the job waits, if it does.
     """
     leaving = progress.placement is not None and (
-        withdrawing(facts.job.progress) or isinstance(move, Recover | Suspend | Withdraw)
+        withdrawing(facts.job.progress) or isinstance(move, Recover | Preempt | Suspend | Withdraw)
     )
     ready = pods_ready(facts, move, progress, leaving=leaving)
     return [
@@ -56,6 +61,7 @@ def conditions(facts: JobFacts, move: Move, progress: Progress, waiting: Waiting
         ready,
         _suspended(facts, progress),
         _recovering(facts, move, progress, ready),
+        _preempted(facts, move, progress, ready),
         _finished(facts, move),
     ]
 
@@ -106,12 +112,27 @@ def _suspended(facts: JobFacts, progress: Progress) -> Condition:
 def _recovering(facts: JobFacts, move: Move, progress: Progress, ready: Condition) -> Condition:
     if isinstance(move, Recover):
         return Condition.true(Type.RECOVERING, Reason(move.cause.value), _story(facts, progress))
-    stopped = facts.job.suspend and progress.placement is None
+    stopped = isinstance(move, Preempt) or (facts.job.suspend and progress.placement is None)
     over = isinstance(move, Finish) or finished(facts.job.progress) or ready.reason is Reason.ALL_READY
     if not holds(facts.job.progress, Type.RECOVERING.value) or stopped or over:
         return Condition.false(Type.RECOVERING, Reason.NOT_RECOVERING)
     stored = Reason(condition(facts.job.progress, Type.RECOVERING.value)["reason"])
     return Condition.true(Type.RECOVERING, stored, _story(facts, progress))
+
+
+def _preempted(facts: JobFacts, move: Move, progress: Progress, ready: Condition) -> Condition:
+    """True from the moment a gang is stopped for another until it is whole again."""
+    if isinstance(move, Preempt):
+        return Condition.true(Type.PREEMPTED, Reason(move.cause.value), bounded(move.message))
+    stopped = facts.job.suspend and progress.placement is None
+    over = (
+        isinstance(move, Finish | Recover) or finished(facts.job.progress) or ready.reason is Reason.ALL_READY
+    )
+    if not holds(facts.job.progress, Type.PREEMPTED.value) or stopped or over:
+        odd = oddity(facts.job.checkpoint, facts.current.values(), facts.now)
+        return Condition.false(Type.PREEMPTED, Reason.NOT_PREEMPTED, odd)
+    stored = condition(facts.job.progress, Type.PREEMPTED.value)
+    return Condition.true(Type.PREEMPTED, Reason(stored["reason"]), str(stored.get("message", "")))
 
 
 def _story(facts: JobFacts, progress: Progress) -> str:

@@ -7,6 +7,7 @@ from crosstree.core.lifecycle import (
     Finish,
     JobFacts,
     Move,
+    Preempt,
     Recover,
     Release,
     Reopen,
@@ -46,7 +47,7 @@ def waiting_for(facts: JobFacts, move: Move, progress: Progress) -> Waiting | No
     match move:
         case Withdraw(message):
             return WaitReason.PODS_REFUSED, _refused(message, backoff(progress.restarts))
-        case Recover():
+        case Recover() | Preempt():
             return WaitReason.RECOVERING, LEAVING.format(attempt=progress.attempt)
         case Reopen():
             return None

@@ -143,7 +143,7 @@ class TrainingJobStatus(Wire):
     """What has become of the job."""
 
     conditions: Conditions = []
-    """Admitted, Placed, PodsReady, Suspended, Recovering, Finished."""
+    """Admitted, Placed, PodsReady, Suspended, Recovering, Preempted, Finished."""
     phase: Annotated[str, Field(max_length=63)] = ""
     """Summary of the conditions: Pending, Starting, Running, Recovering, Resizing, Suspended, Succeeded or Failed."""
     waiting: Waiting | None = None

@@ -23,6 +23,7 @@ from crosstree.core.lifecycle.facts import (
     withdrawing,
 )
 from crosstree.core.lifecycle.foretell import told_first
+from crosstree.core.lifecycle.making_room import SAVED_SECONDS, plan_after, stands
 from crosstree.core.lifecycle.moves import (
     Cause,
     Expire,
@@ -31,6 +32,7 @@ from crosstree.core.lifecycle.moves import (
     Hold,
     Launch,
     Move,
+    Preempt,
     Recover,
     Release,
     Remake,
@@ -47,6 +49,7 @@ from crosstree.core.lifecycle.refusal import LAUNCH_SECONDS, Trouble, after_crea
 __all__ = [
     "LAUNCH_SECONDS",
     "QUIET_START",
+    "SAVED_SECONDS",
     "Cause",
     "Expire",
     "Finish",
@@ -55,6 +58,7 @@ __all__ = [
     "JobFacts",
     "Launch",
     "Move",
+    "Preempt",
     "Recover",
     "Release",
     "Remake",
@@ -72,9 +76,11 @@ __all__ = [
     "banned",
     "finished",
     "next_move",
+    "plan_after",
     "preempted",
     "recovering",
     "resizing",
+    "stands",
     "told_first",
     "told_until",
     "wants_placement",

@@ -26,6 +26,7 @@ from crosstree.core.lifecycle.facts import (
 )
 from crosstree.core.lifecycle.failure import UNSCHEDULABLE_SECONDS, end_of_attempt, node_fault, unbindable
 from crosstree.core.lifecycle.foretell import foretell_again
+from crosstree.core.lifecycle.making_room import stopped_for_another, time_to_save, waiting_to_die
 from crosstree.core.lifecycle.moves import (
     INFRASTRUCTURE,
     Cause,
@@ -162,8 +163,10 @@ def _end(facts: JobFacts) -> Move | None:
 
 
 def _ordered(facts: JobFacts) -> Move | None:
-    """Return the end of an attempt that the scheduler wants to go on with another number of workers."""
+    """Return the end of an attempt whose place another job gets, or that goes on with another number of workers."""
     job, decision = facts.job, facts.decision
+    if stopped := stopped_for_another(facts):
+        return stopped
     if not isinstance(decision, Resize) or decision.uid != job.uid:
         return None
     if decision.workers == job.workers or decision.workers not in job.gang.sizes:
@@ -239,9 +242,10 @@ def _sweep(facts: JobFacts, pods: Sequence[PodFact]) -> Sweep:
     """
     stranded = tuple(pod for pod in pods if pod.node and (facts.node_gone(pod.node) or _given_up(facts, pod)))
     normal = tuple(pod for pod in pods if not pod.terminating and pod not in stranded)
+    hurried = tuple(pod for pod in waiting_to_die(facts, pods) if pod not in stranded)
     bounds = {facts.given_up_at(pod) for pod in pods if pod.node}
     until = min((bound for bound in bounds if bound is not None and bound > facts.now), default=None)
-    return Sweep(pods=normal, force=stranded, until=until)
+    return Sweep(normal, stranded, until, hurried, time_to_save(facts))
 
 
 def _given_up(facts: JobFacts, pod: PodFact) -> bool:

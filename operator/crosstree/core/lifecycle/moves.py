@@ -46,6 +46,10 @@ class Cause(Enum):
     """Somebody deleted a pod of a gang that was running."""
     POD_UNSCHEDULABLE = "PodUnschedulable"
     """kube-scheduler could not bind a pod to the node it was given."""
+    PREEMPTED = "Preempted"
+    """The gang was stopped for a job of higher priority. Not charged; it waits at its old age."""
+    RECLAIMED = "Reclaimed"
+    """The gang was stopped because its queue had borrowed what another queue is guaranteed and now needs."""
     RESIZED = RESIZED
     """An elastic gang starts again with another number of workers: more where nobody waits for what is idle, fewer
     to make room for another job."""
@@ -120,6 +124,17 @@ class Recover:
 
 
 @dataclass(frozen=True, slots=True)
+class Preempt:
+    """End this attempt because another job gets the place: all pods go, then the placement. Nothing failed.
+
+    `cause` is PREEMPTED or RECLAIMED.
+    """
+
+    cause: Cause
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Remake:
     """Record that one worker ended and is made again alone: its pod goes, then comes anew under the same name."""
 
@@ -146,12 +161,16 @@ class Sweep:
     """Delete `pods` and wait until they are gone, looking again at `until` at the latest.
 
     `force` are those whose node no longer exists, or has been silent for too long, so that nobody else will ever
-    confirm their end. Both may be empty: then there is only waiting to do.
+    confirm their end. `hurried` were told to go and have more time than they still need. All may be empty: then there
+    is only waiting to do. `grace` is how many seconds `pods` have to save their work; None for what their own template
+    gives them.
     """
 
     pods: tuple[PodFact, ...] = ()
     force: tuple[PodFact, ...] = ()
     until: float | None = None
+    hurried: tuple[PodFact, ...] = ()
+    grace: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +203,7 @@ Move = (
     | Launch
     | Serve
     | Recover
+    | Preempt
     | Remake
     | Suspend
     | Withdraw
@@ -205,6 +225,9 @@ def after(progress: Progress, move: Move, now: float) -> Progress:
         case Recover(cause, charged, message, node):
             begun = replace(progress, recovery=stopped(cause.value, node, now))
             return _remember(begun, Restart(now, cause.value, node, message, charged))
+        case Preempt(cause, message):
+            begun = replace(progress, recovery=None)
+            return _remember(begun, Restart(now, cause.value, "", message, charged=False))
         case Remake(pod, cause, charged, message):
             begun = replace(progress, recovery=alone(cause.value, pod.node, now, pod.uid, pod.index))
             return _remember(begun, Restart(now, cause.value, pod.node, message, charged))

@@ -74,15 +74,13 @@ class Expectations:
         """Take note that a name is in use already; tell whether it has been for so long that it can't be ours."""
         return now - self._in_use.setdefault(key, {}).setdefault(name, now) >= TAKEN_AFTER
 
-    def to_tell(
-        self, key: str, pods: Iterable[PodFact], now: float, *, by_force: bool = False
-    ) -> list[PodFact]:
+    def to_tell(self, key: str, pods: Iterable[PodFact], now: float, *, anew: str = "") -> list[PodFact]:
         """Return those of `pods` that were not told to go lately, and remember that they are told now.
 
-        Being removed by force is another matter than being told to go, and does not wait for it.
+        `anew` names a way of being told that does not wait for another: to hurry, or being removed by force.
         """
         told = self._leaving.setdefault(key, {})
-        mark = "by force " if by_force else ""
+        mark = f"{anew} " if anew else ""
         fresh = [pod for pod in pods if told.get(mark + pod.uid, 0.0) <= now]
         told.update({mark + pod.uid: now + TOLD_AGAIN for pod in fresh})
         return fresh

@@ -18,6 +18,7 @@ from crosstree.core.lifecycle import (
     JobFacts,
     Launch,
     Move,
+    Preempt,
     Recover,
     Release,
     Remake,
@@ -28,8 +29,9 @@ from crosstree.core.lifecycle import (
     Sweep,
     Withdraw,
     next_move,
+    stands,
 )
-from crosstree.core.plan import Place
+from crosstree.core.plan import Evict, Place, Resize
 from crosstree.engine.work import Again, Done, Outcome
 from crosstree.reconcilers.ports import Facts, Writer
 from crosstree.reconcilers.trainingjob import finish
@@ -117,6 +119,10 @@ class TrainingJobReconciler:
             # Stored after all: the answer to our write was lost, or another process made it.
             live.carried_out(job.key, job.uid)
             decision = None
+        if isinstance(decision, Evict | Resize) and not stands(
+            decision, live.store.jobs.get(decision.beneficiary)
+        ):
+            decision = None
         cluster = cluster_of(job, live.store.clusters)
         facts = JobFacts(
             job=job,
@@ -180,7 +186,7 @@ class TrainingJobReconciler:
                 return await self._launcher.serve(await self._recorder.write(facts, move))
             case Recover():
                 return await self._recover(facts, move)
-            case Remake() | Suspend() | Withdraw() | Finish() | Reopen():
+            case Preempt() | Remake() | Suspend() | Withdraw() | Finish() | Reopen():
                 return await self._recorder.write(facts, move)
             case Release():
                 return await self._release(facts, move)

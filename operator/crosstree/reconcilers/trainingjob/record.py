@@ -10,7 +10,7 @@ from typing import Any
 from crosstree.base.errors import ApiError
 from crosstree.base.names import API_VERSION
 from crosstree.core.job import Job
-from crosstree.core.lifecycle import JobFacts, Move, StorePlacement, after
+from crosstree.core.lifecycle import JobFacts, Move, StorePlacement, after, plan_after
 from crosstree.reconcilers.ports import Facts, Writer
 from crosstree.status import events
 from crosstree.status import job as job_status
@@ -56,7 +56,10 @@ class Recorder:
         self._live.store.update(KIND, stored)
         self._tell(job, job.progress.observed, wanted)
         progress = replace(
-            after(job.progress, move, facts.now), conditions=tuple(wanted["conditions"]), observed=wanted
+            after(job.progress, move, facts.now),
+            plan=plan_after(facts, move),
+            conditions=tuple(wanted["conditions"]),
+            observed=wanted,
         )
         if progress.started_at is None and "startedAt" in wanted:
             progress = replace(progress, started_at=facts.now)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 from crosstree.base.errors import ApiError, Conflict, NotFound
-from crosstree.core.lifecycle import JobFacts, Sweep
+from crosstree.core.lifecycle import SAVED_SECONDS, JobFacts, Sweep
 from crosstree.engine.work import Again, Outcome
 from crosstree.reconcilers.ports import Writer
 from crosstree.reconcilers.trainingjob.expectations import TOLD_AGAIN, Expectations
@@ -29,9 +30,12 @@ class Sweeper:
         """
         key, namespace, now = facts.job.key, facts.job.namespace, facts.now
         told = self._expectations.to_tell(key, move.pods, now)
-        removed = self._expectations.to_tell(key, move.force, now, by_force=True)
+        hurried = self._expectations.to_tell(key, move.hurried, now, anew="hurried")
+        grace = None if move.grace is None else math.ceil(move.grace)
+        removed = self._expectations.to_tell(key, move.force, now, anew="by force")
         answers = await asyncio.gather(
-            *(self._writer.delete_pod(namespace, pod.name, pod.uid, None) for pod in told),
+            *(self._writer.delete_pod(namespace, pod.name, pod.uid, grace) for pod in told),
+            *(self._writer.delete_pod(namespace, pod.name, pod.uid, int(SAVED_SECONDS)) for pod in hurried),
             *(self._writer.delete_pod(namespace, pod.name, pod.uid, AT_ONCE) for pod in removed),
             return_exceptions=True,
         )
