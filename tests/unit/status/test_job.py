@@ -68,6 +68,7 @@ def test_a_placed_job_says_where_and_how_tightly() -> None:
         "PodsReady": "False",
         "Suspended": "False",
         "Recovering": "False",
+        "Preempted": "False",
         "Finished": "False",
     }
 
