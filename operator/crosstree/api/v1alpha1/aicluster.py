@@ -224,7 +224,7 @@ class DeclaredAccelerator(Wire):
 class Spares(Wire):
     """Free nodes kept for jobs that recover from a failure, so that they need not wait.
 
-    They stand idle until then: nothing else borrows them, preemptible work neither.
+    Until then jobs of negative priority may borrow them; they are stopped when the spare is needed.
     """
 
     per_domain: Annotated[int, Field(ge=1, le=64)]
