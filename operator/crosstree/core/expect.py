@@ -86,6 +86,13 @@ def work_done(job: Job) -> float:
     return max(min(saved, progress.restarts[-1].at) - progress.started_at, 0.0)
 
 
+def at_size(whole: Expectation | None, full: int, workers: int) -> Expectation | None:
+    """Return how long a run takes with fewer workers than its full size: as if work divided perfectly."""
+    if whole is None or workers >= full:
+        return whole
+    return Expectation(whole.seconds * full / workers, whole.source, whole.confidence)
+
+
 def ends(expectation: Expectation | None, began: float, now: float) -> float:
     """Return when a gang that began then is expected to have ended; always later than `now`.
 

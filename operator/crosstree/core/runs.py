@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from crosstree.core.discovery import Layout
-from crosstree.core.expect import DECLARED_CONFIDENCE, ends
+from crosstree.core.expect import DECLARED_CONFIDENCE, at_size, ends
 from crosstree.core.running import Running
 from crosstree.core.snapshot import Pool
 from crosstree.core.tenure import Tenure
@@ -154,7 +154,10 @@ def _pool(tenure: Tenure, held: list[tuple[int, int]], seen: _Seen) -> tuple[Poo
 def _ends(tenure: Tenure, now: float) -> float:
     """Return when the nodes are expected to be free; always later than `now`."""
     if tenure.leaving is None:
-        return ends(tenure.gang.expected, tenure.began, now)
+        gang, held = tenure.gang, sum(count for _, count in tenure.nodes)
+        # Workers that have ended hold nothing any more; the attempt has the size it began with.
+        workers = min((size for size in gang.sizes if size >= held), default=gang.workers)
+        return ends(at_size(gang.expected, gang.workers, workers), tenure.began, now)
     grace = Expectation(tenure.gone_by - tenure.leaving, Source.DECLARED, DECLARED_CONFIDENCE)
     return ends(grace, tenure.leaving, now)
 

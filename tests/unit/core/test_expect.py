@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crosstree.core.durations import MOST, RECENT, Lesson, Run, learn, pattern_of, size_class
-from crosstree.core.expect import ASSUMED, confidence, ends, expected, left, trusted
+from crosstree.core.expect import ASSUMED, at_size, confidence, ends, expected, left, trusted
 from crosstree.core.workload import Expectation, Source
 
 SIX_HOURS = Expectation(21_600.0, Source.DECLARED, 0.9)
@@ -121,3 +121,10 @@ def test_work_that_is_safe_is_not_done_again() -> None:
 def test_nobody_relies_on_what_nobody_knows() -> None:
     assert trusted(None) == trusted(ASSUMED) == math.inf
     assert trusted(SIX_HOURS) == 21_600.0
+
+
+def test_a_gang_at_half_its_size_is_expected_to_take_twice_as_long() -> None:
+    whole = Expectation(3600.0, Source.DECLARED, 0.9)
+    assert at_size(whole, 8, 4) == Expectation(7200.0, Source.DECLARED, 0.9)
+    assert at_size(whole, 8, 8) is whole
+    assert at_size(None, 8, 4) is None

@@ -94,6 +94,14 @@ def test_a_decision_that_is_carried_out_or_not_legal_or_for_a_namesake_moves_not
     assert isinstance(next_move(facts(running(4), pods(4), decision=to(8))), Hold)
 
 
+def test_a_gang_whose_first_workers_are_done_does_not_grow_any_more() -> None:
+    some = (a_pod(0, phase=PodPhase.SUCCEEDED), *(a_pod(index) for index in (1, 2, 3)))
+    job = running(4, gang=ELASTIC)
+    assert isinstance(next_move(facts(job, some, decision=to(8))), Hold)
+    room = Resize(KEY, UID, 2, "ml/urgent", "It makes room.")
+    assert isinstance(next_move(facts(job, some, decision=room)), Recover)
+
+
 def test_a_resize_is_no_recovery_to_a_reader_and_remembers_its_nodes() -> None:
     job = stopping(4, 8)
     assert job_status.phase(list(job.progress.conditions)) == "Resizing"

@@ -171,6 +171,8 @@ def _ordered(facts: JobFacts) -> Move | None:
         return None
     if decision.workers == job.workers or decision.workers not in job.gang.sizes:
         return None
+    if not decision.beneficiary and any(pod.phase is PodPhase.SUCCEEDED for pod in facts.current.values()):
+        return None  # who has workers that are done is about to end, and needs no more of them
     return Recover(Cause.RESIZED, charged=False, message=decision.message)
 
 
