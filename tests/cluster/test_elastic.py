@@ -35,9 +35,7 @@ def world(module_world: Operated, request: pytest.FixtureRequest) -> Iterator[Op
 
 
 def elastic(least: int, most: int, name: str = "train", **spec: object) -> Json:
-    job = a_job(name, **LONG, **spec)
-    job["spec"]["workers"] = {"min": least, "max": most}
-    return job
+    return a_job(name, workers={"min": least, "max": most}, **LONG, **spec)
 
 
 def runs_with(world: Operated, workers: int, name: str = "train") -> Json:

@@ -152,9 +152,7 @@ def test_a_gang_grows_once_although_the_operator_is_killed_at(
         world.kubectl.apply(a_cluster(scheduling=hurried))
         world.apply(a_job("other", workers=6))
         world.runs("other")
-        elastic = a_job(expectedDuration="12h")
-        elastic["spec"]["workers"] = {"min": 2, "max": 8}
-        world.apply(elastic)
+        world.apply(a_job(workers={"min": 2, "max": 8}, expectedDuration="12h"))
         crew.until_phase("Running", attempt=1)
         world.finish("other")
         crew.until_phase("Running", attempt=2)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from tests.support.control_plane import ControlPlane
 from tests.support.kubectl import KubectlError
+from tests.support.objects import a_job
 from tests.support.waiting import eventually
 from tools.generated import CRDS, ROOT
 
@@ -60,3 +62,33 @@ def test_a_field_that_is_not_built_yet_is_refused_and_not_ignored(
     with pytest.raises(KubectlError, match="unknown field"):
         served.kubectl.create(queue)
     assert served.kubectl.find("jq", namespace) is None
+
+
+def test_both_forms_of_workers_are_explained(served: ControlPlane) -> None:
+    told = served.kubectl("explain", "tj.spec.workers")
+    assert "a number, or" in " ".join(told.split())
+    for field, type_ in (("max", "integer"), ("min", "integer"), ("step", "integer")):
+        assert f"{field}\t<{type_}>" in told
+
+
+def test_the_api_server_finds_nothing_to_warn_of_in_the_policy(served: ControlPlane) -> None:
+    def checked() -> object:
+        status = served.kubectl.get("validatingadmissionpolicy", "trainingjobs.crosstree.dev").get(
+            "status", {}
+        )
+        return status.get("typeChecking") if "observedGeneration" in status else None
+
+    warnings = eventually(checked, within=30, until=lambda seen: seen is not None)
+    assert warnings == {}
+
+
+def test_an_elastic_job_applied_twice_is_the_same_job(served: ControlPlane, namespace: str) -> None:
+    job = a_job(workers={"min": 2, "max": 8})
+    versions = []
+    for _ in range(2):
+        served.kubectl("apply", "--server-side", "-n", namespace, "-f", "-", stdin=yaml.safe_dump(job))
+        stored = served.kubectl.get("tj", "train", namespace)
+        versions.append(stored["metadata"]["resourceVersion"])
+        assert stored["spec"]["workers"] == {"min": 2, "max": 8}
+    assert versions[0] == versions[1]
+    served.kubectl.delete("tj", "train", namespace)

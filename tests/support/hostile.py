@@ -83,6 +83,7 @@ class Hostile:
         jobs = [
             a_job(workers=2, model=None, queue="default", suspend=True),
             a_job(workers=3, topology={"required": "leaf", "groups": {"size": 3, "required": "leaf"}}),
+            a_job(workers={"min": 2, "max": 8, "step": 2}, parallelism={"tensor": 8, "pipeline": 2}),
             a_job(workers=1, per_worker=0, model=None, restart={"maxRestarts": 0}, ttlAfterFinished="1h"),
         ]
         self._good = [*good_objects(), *after, *jobs, *jobs]

@@ -24,7 +24,7 @@ def a_cluster(name: str = "east", **spec: Any) -> Json:
 def a_job(
     name: str = "train",
     *,
-    workers: int = 4,
+    workers: int | Json = 4,
     per_worker: int = 8,
     model: str | None = "nvidia-h100-sxm",
     run_seconds: int | None = None,
@@ -35,7 +35,7 @@ def a_job(
 
     Args:
         name: Of the job.
-        workers: Of the gang.
+        workers: Of the gang: a number, or a range.
         per_worker: Accelerators of a worker.
         model: The one it takes; None for any.
         run_seconds: Seconds after which every worker ends by itself.
