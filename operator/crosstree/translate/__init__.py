@@ -16,7 +16,7 @@ from crosstree.api.v1alpha1.common import LabelSelector, Meta
 from crosstree.api.v1alpha1.health import PoolHealth
 from crosstree.api.v1alpha1.jobqueue import JobQueue, QueuePriority
 from crosstree.api.v1alpha1.parse import parse
-from crosstree.api.v1alpha1.sizes import largest, legal_sizes
+from crosstree.api.v1alpha1.sizes import legal_sizes
 from crosstree.api.v1alpha1.trainingjob import TrainingJob, TrainingJobSpec
 from crosstree.base import duration
 from crosstree.base.clock import from_rfc3339
@@ -58,11 +58,11 @@ def job(raw: Json) -> Job:
         needs = requests(spec)
     except SpecError as error:
         raise SpecError(f"TrainingJob {wire.key}: {error}") from error
-    topology = spec.topology
+    topology, sizes = spec.topology, legal_sizes(spec)
     gang = Gang(
         key=wire.key,
         uid=meta.uid,
-        workers=largest(spec),
+        workers=sizes[0],
         devices=spec.accelerators.per_worker,
         models=tuple(spec.accelerators.models),
         vendor=spec.accelerators.vendor or "",
@@ -74,7 +74,7 @@ def job(raw: Json) -> Job:
         created=created,
         queue=spec.queue,
         expected=_declared_duration(spec.expected_duration),
-        sizes=legal_sizes(spec),
+        sizes=sizes if len(sizes) > 1 else (),
     )
     ttl = spec.ttl_after_finished
     return Job(

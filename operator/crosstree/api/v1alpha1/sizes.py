@@ -97,17 +97,17 @@ def unit(spec: TrainingJobSpec) -> int:
 
 
 def legal_sizes(spec: TrainingJobSpec) -> tuple[int, ...]:
-    """Return the sizes an elastic gang may have, the largest first; none for one of a fixed size."""
+    """Return the numbers of workers the gang may have, the largest first."""
     workers = spec.workers
     if isinstance(workers, int):
-        return ()
+        return (workers,)
     step = workers.step or unit(spec)
     first = workers.min if workers.step else -(-workers.min // step) * step
     return tuple(reversed(range(first, workers.max + 1, step)))
 
 
 def largest(spec: TrainingJobSpec) -> int:
-    """Return the most workers the gang may have."""
+    """Return the most workers that the author names."""
     return spec.workers if isinstance(spec.workers, int) else spec.workers.max
 
 
