@@ -53,10 +53,16 @@ class Accounts:
         self._own: dict[tuple[str, str], int] = {}
         self._undo: list[tuple[str, str, int, int]] = []
         self.given = 0
-        total: dict[str, int] = {}
+        # Many gangs, few queues: summed up before it is booked.
+        sums: dict[tuple[str, str], list[int]] = {}
         for one in running:
-            self._add(one.gang.queue, one.model, one.devices, 1)
-            total[one.model] = total.get(one.model, 0) + one.devices
+            pair = sums.setdefault((one.gang.queue, one.model), [0, 0])
+            pair[0] += one.devices
+            pair[1] += 1
+        total: dict[str, int] = {}
+        for (queue, model), (devices, jobs) in sums.items():
+            self._add(queue, model, devices, jobs)
+            total[model] = total.get(model, 0) + devices
         # What runs on nodes that take no new work is held all the same: no share is larger than 1.
         self._capacity = {
             model: max(capacity.get(model, 0), total.get(model, 0))

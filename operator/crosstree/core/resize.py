@@ -46,7 +46,7 @@ def growth(desk: Desk, decided: Sequence[Decision], refused: Iterable[Refused]) 
     able = {
         one.gang: one
         for one in desk.snapshot.running
-        if not one.leaving and one.gang.uid not in moved and larger(one.gang, one.workers)
+        if one.gang.sizes and not one.leaving and one.gang.uid not in moved and larger(one.gang, one.workers)
     }
     if not able:
         return ()

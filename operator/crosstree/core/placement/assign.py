@@ -39,11 +39,14 @@ def spans(fabric: Fabric, slots: Int64, counts: Int64, need: Need) -> tuple[Span
         counts: Workers per node, int64 (n,).
         need: What was asked for; bounds respect `required`, groups and whole slices.
     """
-    return tuple(
-        Span(level.name, len(np.unique(level.domain[counts > 0])), _bound(fabric, depth, slots, need))
-        for depth, level in enumerate(fabric.levels)
-        if level.name != NODE_LEVEL
-    )
+    used = np.flatnonzero(counts)
+    found = []
+    for depth, level in enumerate(fabric.levels):
+        if level.name != NODE_LEVEL:
+            domains = len(np.unique(level.domain[used]))
+            # One domain is the fewest there can be: no need to work that out, and most gangs are small.
+            found.append(Span(level.name, domains, 1 if domains == 1 else _bound(fabric, depth, slots, need)))
+    return tuple(found)
 
 
 def _bound(fabric: Fabric, depth: int, slots: Int64, need: Need) -> int:
