@@ -29,7 +29,7 @@ from crosstree.base.clock import Clock, SystemClock, monotonic
 from crosstree.base.errors import ApiError, CrosstreeError
 from crosstree.catalog.load import load, load_fabrics
 from crosstree.controllers import startup
-from crosstree.core.policy import Policy
+from crosstree.core.policy import Order, Policy
 from crosstree.engine.drive import Waker, Workers, retry_delay
 from crosstree.engine.loop import SchedulingLoop
 from crosstree.engine.work import WorkQueue
@@ -117,7 +117,7 @@ class Operator:
         )
         self._duty = Duty(
             live,
-            SchedulingLoop(live, Policy(), clock),
+            SchedulingLoop(live, Policy(order=Order(settings.order)), clock),
             Workers(queue, dispatch.reconcile, clock, self._failed),
             queue,
             waker,

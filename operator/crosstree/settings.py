@@ -66,6 +66,10 @@ class Settings(BaseSettings):
     step_idle: float = Field(default=5.0, gt=0.0, le=300.0)
     """Seconds after which a step is taken without a wake-up. Costs microseconds; heals a wake-up that got lost."""
 
+    order: Literal["Age", "ShortestExpected"] = "Age"
+    """Who goes first inside a JobQueue among jobs of one priority: the oldest, or the one expected to be done soonest
+    (`spec.expectedDuration`, else learned), for which longer ones may be stopped; nobody is passed for ever."""
+
     resync: float = Field(default=60.0, ge=1.0)
     """Seconds between looks at every object we know. Costs no request unless something has drifted."""
 

@@ -12,7 +12,9 @@ from crosstree.core.claims import Claims, Grounds
 from crosstree.core.clearing import Hold
 from crosstree.core.desk import Desk
 from crosstree.core.plan import NodeShare, Promise
+from crosstree.core.policy import Order
 from crosstree.core.running import Running
+from crosstree.core.shortest import longer
 from crosstree.core.snapshot import Pool
 from crosstree.core.workload import Gang
 
@@ -22,7 +24,10 @@ def grounds_of(gang: Gang, model: str, devices: int, desk: Desk) -> Grounds:
     notes, snapshot = desk.clearing, desk.snapshot
     if notes.claims is None:
         notes.claims = Claims(snapshot.queues, snapshot.running, desk.accounts)
-    return notes.claims.on(gang, model, devices)
+    grounds = notes.claims.on(gang, model, devices)
+    if desk.policy.order is Order.SHORTEST_EXPECTED:
+        grounds = Grounds(grounds.allowed | longer(gang, snapshot.running, desk.now), grounds.reclaimed)
+    return grounds
 
 
 def ripe(running: Running, gang: Gang, desk: Desk) -> bool:

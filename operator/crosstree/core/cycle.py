@@ -44,7 +44,7 @@ def run_cycle(snapshot: Snapshot, policy: Policy, now: float) -> Plan:
             in_line.append(gang)
 
     # 3. Then the line: the queue with the smallest share, in it priority, who lost a place, age.
-    for position, gang in line(in_line, desk.accounts):
+    for position, gang in line(in_line, desk.accounts, policy.order):
         # 4. Within quota, where it fits and delays nobody before it; else room is made; else a time is reserved.
         answer = start(gang, position, desk)
         if isinstance(answer, Refused):

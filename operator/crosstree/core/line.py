@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heapreplace
 
+from crosstree.core.policy import Order
 from crosstree.core.quota import Accounts
+from crosstree.core.shortest import stands_as_of
 from crosstree.core.workload import Gang
 
 _Standing = tuple[int, bool, float, str, str]
 """Where a gang stands among those of its queue."""
+_Rule = Callable[[Gang], _Standing]
 _Key = tuple[tuple[float, float], _Standing]
 
 _UNSETTLED: _Key = ((0.0, 0.0), (0, False, 0.0, "", ""))
 
 
-def in_order(gangs: Iterable[Gang]) -> list[Gang]:
+def in_order(gangs: Iterable[Gang], order: Order = Order.AGE) -> list[Gang]:
     """Sort gangs of one queue: higher priority first, then those that recover, then older, then by name.
 
     A gang that ran has lost work; the nodes it had are free for the others the moment it no longer holds them.
+    `order` may put something else in the place of age.
     """
-    return sorted(gangs, key=_standing)
+    return sorted(gangs, key=_RULES[order])
 
 
-def line(gangs: Iterable[Gang], accounts: Accounts) -> Iterator[tuple[int, Gang]]:
+def line(gangs: Iterable[Gang], accounts: Accounts, order: Order = Order.AGE) -> Iterator[tuple[int, Gang]]:
     """Yield every gang once with its position in its queue, from 1; shares are looked at anew after each.
 
     Queues of equal rank take turns by the order of those at their heads. O(n log n + n depth log siblings).
     """
-    root = _grown(gangs, accounts)
+    root = _grown(gangs, accounts, order)
     given = accounts.given
     while root.heap:
         if accounts.given != given:  # whoever gave something back may stand too far behind
@@ -46,10 +50,11 @@ def line(gangs: Iterable[Gang], accounts: Accounts) -> Iterator[tuple[int, Gang]
 class _Lane:
     """The gangs of one queue; `beside` where queues stand below it, which they compete with."""
 
-    __slots__ = ("at", "beside", "gangs", "queue")
+    __slots__ = ("at", "beside", "gangs", "queue", "rule")
 
-    def __init__(self, queue: str, gangs: Sequence[Gang], *, beside: bool) -> None:
+    def __init__(self, queue: str, gangs: Sequence[Gang], rule: _Rule, *, beside: bool) -> None:
         self.queue = queue
+        self.rule = rule
         self.gangs = gangs
         self.beside = beside
         self.at = 0
@@ -66,11 +71,12 @@ class _Lane:
 class _Fork:
     """A queue with others below it, those first that go first."""
 
-    __slots__ = ("heap", "queue")
+    __slots__ = ("heap", "queue", "rule")
     beside = False
 
-    def __init__(self, queue: str) -> None:
+    def __init__(self, queue: str, rule: _Rule) -> None:
         self.queue = queue
+        self.rule = rule
         self.heap: list[tuple[_Key, _Fork | _Lane]] = []
 
     @property
@@ -98,19 +104,20 @@ class _Fork:
         heapify(self.heap)
 
 
-def _grown(gangs: Iterable[Gang], accounts: Accounts) -> _Fork:
+def _grown(gangs: Iterable[Gang], accounts: Accounts, order: Order) -> _Fork:
     """Return the part of the tree in which gangs wait."""
     queues: dict[str, list[Gang]] = {}
-    for gang in in_order(gangs):
+    for gang in in_order(gangs, order):
         queues.setdefault(gang.queue, []).append(gang)
     chains = {name: accounts.chain(name) for name in queues}
-    forks = {name: _Fork(name) for chain in chains.values() for name in chain[1:]}
-    root = _Fork("")
+    rule = _RULES[order]
+    forks = {name: _Fork(name, rule) for chain in chains.values() for name in chain[1:]}
+    root = _Fork("", rule)
     children: list[tuple[str, _Fork | _Lane]] = []
     for name, members in queues.items():
         inner = name in forks
         above = name if inner else next(iter(chains[name][1:]), "")
-        children.append((above, _Lane(name, members, beside=inner)))
+        children.append((above, _Lane(name, members, rule, beside=inner)))
     for name, fork in forks.items():
         children.append((next(iter(accounts.chain(name)[1:]), ""), fork))
     for above, child in children:
@@ -123,8 +130,15 @@ def _key(child: _Fork | _Lane, accounts: Accounts) -> _Key:
     gang = child.head
     least = gang.sizes[-1] if gang.sizes else gang.workers
     rank = accounts.rank(child.queue, gang.models, least * gang.devices, beside=child.beside)
-    return rank, _standing(gang)
+    return rank, child.rule(gang)
 
 
 def _standing(gang: Gang) -> _Standing:
     return (-gang.priority, not gang.recovering, gang.created, gang.key, gang.uid)
+
+
+def _shortest(gang: Gang) -> _Standing:
+    return (-gang.priority, not gang.recovering, stands_as_of(gang), gang.key, gang.uid)
+
+
+_RULES: dict[Order, _Rule] = {Order.AGE: _standing, Order.SHORTEST_EXPECTED: _shortest}

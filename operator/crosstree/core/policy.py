@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
+
+
+class Order(Enum):
+    """Who goes first inside a queue, among gangs of one priority."""
+
+    AGE = "Age"
+    """The oldest."""
+    SHORTEST_EXPECTED = "ShortestExpected"
+    """The one expected to be done soonest, within what patience allows; longer ones may be stopped for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +28,11 @@ class Policy:
             only where they are in nobody's way, and are told their position but no time.
         sentences: Whether waiting gangs are told why in words. Without, they are told the kind of reason, position,
             time and promise only: for who reads none, as a replay of a year does not. No decision depends on it.
+        order: Who goes first inside a queue.
     """
 
     max_message: int = 480
     explained_in_full: int = 64
     reservations: int = 64
     sentences: bool = True
+    order: Order = Order.AGE

@@ -91,6 +91,8 @@ def _grounds(gang: Gang, candidate: Candidate, desk: Desk) -> Grounds:
     """Return who may be stopped now, those left out that others are promised, or that have not run long enough yet."""
     running, claimed = desk.snapshot.running, desk.clearing.claimed
     grounds = grounds_of(gang, candidate.pool.profile.id, candidate.need.workers * gang.devices, desk)
+    if not grounds.allowed.any():
+        return grounds
     free = [not one.leaving and one.gang.uid not in claimed for one in running]
     old = [ripe(one, gang, desk) for one in running]
     for one, may, open_to_it, ran in zip(running, grounds.allowed.tolist(), free, old, strict=True):

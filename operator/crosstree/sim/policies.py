@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from crosstree.core.cycle import run_cycle
+from crosstree.core.policy import Order
 from crosstree.engine.loop import Cycle
 from crosstree.sim.baselines.easy import easy
 from crosstree.sim.baselines.orders import best_fit, fifo, shuffled
@@ -58,9 +59,13 @@ def _free_stops(scenario: Scenario) -> Scenario:
     return replace(scenario, hint=1.0, runtime=costless)
 
 
+def _shortest_first(scenario: Scenario) -> Scenario:
+    return replace(scenario, policy=replace(scenario.policy, order=Order.SHORTEST_EXPECTED))
+
+
 _CONTENDERS = {
     PolicyName.PRODUCTION: Contender(lambda: run_cycle),
-    PolicyName.SHORTEST_EXPECTED: Contender(lambda: run_cycle),
+    PolicyName.SHORTEST_EXPECTED: Contender(lambda: run_cycle, _shortest_first),
     PolicyName.FIFO: Contender(lambda: fifo),
     PolicyName.EASY: Contender(lambda: easy),
     PolicyName.BEST_FIT: Contender(lambda: best_fit),
