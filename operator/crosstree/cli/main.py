@@ -22,6 +22,7 @@ from crosstree.cli import (
     queues,
     run,
     simulate,
+    snapshot,
     status,
     topology,
     validate,
@@ -42,6 +43,7 @@ app.command("explain")(explain.explain)
 app.command("queues")(queues.queues)
 app.command("topology")(topology.topology)
 app.command("simulate")(simulate.simulate)
+app.command("snapshot")(snapshot.snapshot)
 app.command("validate")(validate.validate)
 app.command("crds")(crds.crds)
 bench.command("placement")(bench_placement.placement)
