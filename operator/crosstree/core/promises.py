@@ -86,7 +86,7 @@ def _still_there(promise: Promise, desk: Desk) -> list[Running]:
         one
         for one in desk.snapshot.running
         if one.gang.uid in wanted
-        and one.began < promise.since
+        and one.began <= promise.since
         and (one.leaving or one.workers > size.get(one.gang.uid, 0))
     ]
     return sorted(found, key=lambda one: wanted[one.gang.uid])
