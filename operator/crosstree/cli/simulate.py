@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crosstree.base.errors import SettingsError
-from crosstree.cli.options import Format, NoColor, Output
+from crosstree.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output
 from crosstree.cli.simulate_options import Hints, Policy, Request
+from crosstree.cli.what_if_options import (
+    AddRack,
+    Drain,
+    Horizon,
+    JobFiles,
+    OfCluster,
+    QueueChanges,
+    Replay,
+    SnapshotFile,
+    WhatIf,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,12 +87,40 @@ def simulate(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write job table, summary and picture there.")
     ] = None,
+    what_if: WhatIf = False,
+    snapshot: SnapshotFile = None,
+    cluster: OfCluster = None,
+    job: JobFiles = None,
+    drain: Drain = None,
+    add_rack: AddRack = None,
+    queue: QueueChanges = None,
+    replay: Replay = False,
+    horizon: Horizon = "7d",
+    namespace: Namespace = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
     output: Output = Format.TABLE,
     no_color: NoColor = False,
 ) -> None:
-    """Replay a trace of jobs on simulated nodes, decided by the very code that runs in the operator."""
+    """Replay a trace of jobs on simulated nodes, or ask what would happen on a cluster that is there (--what-if).
+
+    Both are decided by the very code that runs in the operator.
+    """
+    if what_if:
+        from crosstree.cli.what_if import Asked, run
+
+        asked = Asked(
+            jobs=tuple(job or ()), drain=tuple(drain or ()), add=tuple(add_rack or ()), queues=tuple(queue or ()),
+            horizon=horizon, namespace=namespace or "default",
+        )  # fmt: skip
+        code = run(
+            asked,
+            snapshot=snapshot, cluster=cluster, replay=replay, output=output, kubeconfig=kubeconfig, context=context,
+            no_color=no_color,
+        )  # fmt: skip
+        raise typer.Exit(code)
     if trace is None or nodes is None:
-        raise typer.BadParameter("give --trace FILE and --nodes FILE.")
+        raise typer.BadParameter("give --trace FILE and --nodes FILE, or --what-if.")
     request = Request(
         trace, nodes, fabric, queues, load, copies, tiles or copies, jobs, days, _speeds(speed or ()), hints,
         failures, repair, seed, window, checkpoint, restart, grace, saves, prefer,

@@ -34,7 +34,7 @@ def validate(
 ) -> None:
     """Check objects of Crosstree without applying them. Exit code 1 if any is bad."""
     results: list[Json] = []
-    for name, raw in _objects(file):
+    for name, raw in objects(file):
         errors = _errors(raw) if _ours(raw) else []
         results.append(
             {"file": name, "object": _title(raw), "checked": _ours(raw), "errors": errors, "raw": raw}
@@ -60,7 +60,7 @@ def validate(
         raise typer.Exit(1)
 
 
-def _objects(files: list[str]) -> list[tuple[str, Json]]:
+def objects(files: list[str]) -> list[tuple[str, Json]]:
     """Read every document of every file, in order; a List counts as its items.
 
     Raises:

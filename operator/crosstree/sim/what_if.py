@@ -1,0 +1,261 @@
+"""What would happen: a snapshot lived forward, as it is and as it would be, and the difference told.
+
+Both lives are the production loop's, cycle by cycle. Jobs end when they are expected to; nobody else comes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from crosstree.base.clock import VirtualClock
+from crosstree.core.plan import Place, WaitReason
+from crosstree.core.policy import Policy
+from crosstree.core.snapshot import Snapshot
+from crosstree.core.ways import Way, ways_out
+from crosstree.engine.loop import SchedulingLoop
+from crosstree.sim.continuation import Continuation, Started, Stopped
+
+AT_ONCE = 16
+"""Steps taken at one instant at most: a promise is proposed, stored and acted on in three."""
+
+WEEK = 7 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """One life of a snapshot.
+
+    Attributes:
+        starts: Who started, by key.
+        stops: Who was told to make room, in order.
+        reasons: Why those wait who do not start, by key: reason and sentence.
+        positions: Place of each in the line of its queue when it was first told to wait, by key.
+        until: Up to when it was lived, seconds since the epoch.
+    """
+
+    starts: dict[str, Started]
+    stops: tuple[Stopped, ...]
+    reasons: dict[str, tuple[WaitReason, str]]
+    positions: dict[str, int]
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of one job that was asked about.
+
+    Attributes:
+        job: `namespace/name`.
+        start: When it starts, seconds since the epoch; None if it does not within the horizon.
+        confidence: 0 to 1; 1 for now.
+        place: Where; None if it does not start.
+        reason: Why it does not start now; None if it does.
+        message: The sentence its status would carry now; empty if it starts.
+        position: Its place in the line of its queue, 0 if it starts now.
+        victims: Who is told to make room for it.
+        ways: Changes of the job under which it would start now, alone in the line, the least first.
+    """
+
+    job: str
+    start: float | None
+    confidence: float
+    place: Place | None
+    reason: WaitReason | None
+    message: str
+    position: int
+    victims: tuple[Stopped, ...]
+    ways: tuple[Way, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """What the change does to a job that was there before.
+
+    Attributes:
+        job: `namespace/name`.
+        before: When it would have started without the change, seconds since the epoch; None for not within the horizon.
+            For one that runs, now.
+        after: When it starts with the change, or goes on after having been stopped; None as above.
+    """
+
+    job: str
+    before: float | None
+    after: float | None
+
+    @property
+    def seconds(self) -> float:
+        """How much later it starts; negative for earlier, infinite for not within the horizon any more."""
+        after = math.inf if self.after is None else self.after
+        before = math.inf if self.before is None else self.before
+        return after - before
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What would happen.
+
+    Attributes:
+        now: When that is from, seconds since the epoch.
+        horizon: Seconds looked ahead.
+        fates: Of the jobs asked about, in order.
+        shifts: Jobs that start at another time than they would have, the most delayed first.
+        stopped: Running jobs that are stopped by the change itself or for anybody, and would not have been.
+    """
+
+    now: float
+    horizon: float
+    fates: tuple[Fate, ...]
+    shifts: tuple[Shift, ...]
+    stopped: tuple[str, ...]
+
+    @property
+    def yes(self) -> bool:
+        """Whether every job asked about starts within the horizon."""
+        return all(fate.start is not None for fate in self.fates)
+
+
+Watch = Callable[[float], None]
+"""Told the seconds lived so far, after every step."""
+
+
+def ahead(
+    snapshot: Snapshot,
+    policy: Policy,
+    now: float,
+    horizon: float = WEEK,
+    *,
+    window: float = 0.0,
+    watch: Watch | None = None,
+) -> Course:
+    """Live a snapshot forward until every gang that waits has started, or the horizon is reached.
+
+    Args:
+        snapshot: How it begins.
+        policy: Handed to every cycle.
+        now: Seconds since the epoch.
+        horizon: Seconds to look ahead.
+        window: Seconds within which what happens leads to one step, as the operator gathers what it watches.
+        watch: Told how far it is.
+
+    Raises:
+        Exception: what a cycle raised; a bug that an answer must not hide.
+
+    One cycle per window in which something happens.
+    """
+    clock = VirtualClock(now)
+    port = Continuation(snapshot, clock)
+    loop = SchedulingLoop(port, policy, clock)
+    asked = {gang.uid: gang.key for gang in snapshot.gangs}
+    first: dict[str, tuple[WaitReason, str]] = {}
+    positions: dict[str, int] = {}
+    while True:
+        _settle(loop, port)
+        for uid, wait in port.waits.items():
+            first.setdefault(uid, (wait.reason, wait.message))
+            positions.setdefault(wait.key, wait.position)
+        if watch is not None:
+            watch(clock.now() - now)
+        due = loop.due()
+        at = min(port.next_event(), math.inf if due is None else due)
+        if port.idle or at > now + horizon:
+            break
+        port.advance(min(max(at, clock.now()) + window, now + horizon))
+    keys = {**asked, **{uid: started.place.key for uid, started in port.starts.items()}}
+    return Course(
+        {keys[uid]: started for uid, started in port.starts.items()},
+        tuple(port.stops),
+        {keys[uid]: told for uid, told in first.items() if uid in keys},
+        positions,
+        clock.now(),
+    )
+
+
+def _settle(loop: SchedulingLoop, port: Continuation) -> None:
+    for _ in range(AT_ONCE):
+        report = loop.step()
+        for failure in report.failures:
+            raise failure.error
+        if not report.plans or not port.promised:
+            return
+
+
+def what_if(
+    before: Snapshot,
+    after: Snapshot,
+    policy: Policy,
+    now: float,
+    *,
+    asked: Iterable[str] = (),
+    horizon: float = WEEK,
+    window: float = 0.0,
+    watch: Watch | None = None,
+) -> Answer:
+    """Compare two lives: of a cluster as it is, and as it would be.
+
+    Args:
+        before: As it is.
+        after: As it would be, with the jobs asked about in its line.
+        policy: Handed to every cycle.
+        now: Seconds since the epoch.
+        asked: Keys of the jobs asked about.
+        horizon: Seconds to look ahead.
+        window: As for `ahead`.
+        watch: Told how far it is, from 0 to two horizons.
+    """
+    keys = tuple(asked)
+    was = ahead(before, policy, now, horizon, window=window, watch=watch)
+    then = ahead(
+        after, policy, now, horizon, window=window, watch=watch and (lambda done: watch(horizon + done))
+    )
+    return Answer(
+        now,
+        horizon,
+        tuple(_fate(key, after, then, policy, now) for key in keys),
+        _shifts(before, after, was, then, now, frozenset(keys)),
+        tuple(sorted(_stopped(after, before, then) - _stopped(before, before, was))),
+    )
+
+
+def _fate(key: str, snapshot: Snapshot, course: Course, policy: Policy, now: float) -> Fate:
+    started = course.starts.get(key)
+    at_once = started is not None and started.at <= now
+    reason, message = course.reasons.get(key, (None, ""))
+    gang = next(gang for gang in snapshot.gangs if gang.key == key)
+    return Fate(
+        job=key,
+        start=started.at if started is not None else None,
+        confidence=started.confidence if started is not None else 0.0,
+        place=started.place if started is not None else None,
+        reason=None if at_once else reason,
+        message="" if at_once else message,
+        position=0 if at_once else course.positions.get(key, 0),
+        victims=tuple(one for one in course.stops if one.beneficiary == key),
+        ways=() if at_once else ways_out(snapshot, replace(gang, promise=None), policy, now),
+    )
+
+
+def _shifts(
+    before: Snapshot, after: Snapshot, was: Course, then: Course, now: float, asked: frozenset[str]
+) -> tuple[Shift, ...]:
+    """Compare when everybody starts who was there before, and was not asked about."""
+    found = []
+    for key in sorted({gang.key for gang in before.gangs} - asked):
+        shift = Shift(key, _start(was, key), _start(then, key))
+        if shift.before != shift.after:
+            found.append(shift)
+    stopped = sorted(_stopped(after, before, then) - _stopped(before, before, was))
+    found += [Shift(key, now, _start(then, key)) for key in stopped]
+    return tuple(sorted(found, key=lambda one: (-one.seconds, one.job)))
+
+
+def _start(course: Course, key: str) -> float | None:
+    started = course.starts.get(key)
+    return started.at if started is not None else None
+
+
+def _stopped(snapshot: Snapshot, before: Snapshot, course: Course) -> set[str]:
+    """Return who ran before, and is told to stop in a life, or had lost its place when it began."""
+    ran = {one.gang.key for one in before.running}
+    return ran & ({gang.key for gang in snapshot.gangs} | {one.key for one in course.stops})

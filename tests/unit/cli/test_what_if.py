@@ -1,0 +1,228 @@
+"""What is asked on the command line, from files: jobs, changes, snapshots."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from crosstree.base.errors import SettingsError
+from crosstree.cli.options import Format
+from crosstree.cli.recordings import opened, save
+from crosstree.cli.what_if import Asked, grant, run, seconds
+from crosstree.core.anonymous import anonymous
+from crosstree.core.edits import Grant
+from crosstree.core.queues import QueueSpec, Quota
+from crosstree.core.record import Recording
+from tests.support.builders.core import H100, a_gang, a_pool, a_snapshot
+from tests.support.builders.holders import for_seconds, run_on
+
+NOW = 1_700_000_000.0
+
+
+def a_recording() -> Recording:
+    """Two leaves of four nodes; one leaf is held for two hours, a small job waits."""
+    snapshot = a_snapshot(a_pool(leaves=2, nodes=4), gangs=[a_gang(16, name="huge", created=NOW - 60)])
+    held = a_gang(4, name="holder", expected=for_seconds(7200))
+    nodes = ("n000", "n001", "n002", "n003")
+    busy = run_on(snapshot, held, *nodes, began=NOW - 3600, ends=NOW + 3600)
+    queues = (QueueSpec("default"), QueueSpec("team-a", quotas=(Quota(H100, 0, 64),)))
+    labels = tuple({"zone": "a" if at < 6 else "b"} for at in range(8))
+    return Recording(
+        replace(busy, queues=queues), now=NOW, labels=labels, taints=((),) * 8, priorities={"high": 100}
+    )
+
+
+def a_job(
+    workers: int, *, name: str = "mine", pod: dict[str, Any] | None = None, **spec: Any
+) -> dict[str, Any]:
+    return {
+        "apiVersion": "crosstree.dev/v1alpha1",
+        "kind": "TrainingJob",
+        "metadata": {"name": name},
+        "spec": {
+            "framework": {"name": "custom"},
+            "workers": workers,
+            "accelerators": {"perWorker": 8},
+            "template": {"spec": {"containers": [{"name": "trainer", "image": "trainer"}], **(pod or {})}},
+            **spec,
+        },
+    }
+
+
+class Desk:
+    """Asks from files in a folder."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self._folder, self._capsys = folder, capsys
+        self.snapshot = str(folder / "cluster.json.gz")
+        save(a_recording(), self.snapshot)
+
+    def file(self, *objects: Any) -> str:
+        path = self._folder / "job.yaml"
+        path.write_text(yaml.safe_dump_all(objects))
+        return str(path)
+
+    def ask(
+        self, *jobs: Any, replay: bool = False, form: Format = Format.JSON, **asked: Any
+    ) -> tuple[int, Any]:
+        files = (self.file(*jobs),) if jobs else ()
+        code = run(
+            Asked(jobs=files, **asked),
+            snapshot=self.snapshot,
+            cluster=None,
+            replay=replay,
+            output=form,
+            kubeconfig=None,
+            context=None,
+            no_color=True,
+        )
+        said = self._capsys.readouterr().out
+        return code, json.loads(said) if form is Format.JSON else " ".join(said.split())
+
+
+@pytest.fixture
+def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
+    return Desk(tmp_path, capsys)
+
+
+def test_a_job_that_starts_now_is_0_and_says_on_which_nodes(desk: Desk) -> None:
+    code, told = desk.ask(a_job(2))
+    assert code == 0
+    (job,) = told["jobs"]
+    assert (job["job"], job["inSeconds"], job["confidence"]) == ("default/mine", 0.0, 1.0)
+    assert [share["name"] for share in job["placement"]["nodes"]] == ["n004", "n005"]
+
+
+def test_a_job_that_starts_later_says_when_why_and_what_would_start_it_now(desk: Desk) -> None:
+    code, told = desk.ask(a_job(8))
+    (job,) = told["jobs"]
+    assert code == 0
+    assert job["inSeconds"] == 3600.0
+    assert job["reason"] == "NotEnoughFree"
+    assert "with workers: 4" in [way["change"] for way in job["waysOut"]]
+
+
+def test_a_job_that_does_not_start_within_the_horizon_is_1(desk: Desk) -> None:
+    assert desk.ask(a_job(8), horizon="30m")[0] == 1
+    assert desk.ask(a_job(9))[0] == 1
+
+
+def test_nodes_that_are_added_let_it_start_now(desk: Desk) -> None:
+    assert desk.ask(a_job(8), add=("s0l0",))[1]["jobs"][0]["inSeconds"] == 0.0
+    assert desk.ask(a_job(8), add=(f"4:{H100}",))[1]["jobs"][0]["inSeconds"] == 0.0
+
+
+def test_a_drain_alone_is_0_and_says_who_is_stopped(desk: Desk) -> None:
+    code, told = desk.ask(drain=("n000",))
+    assert code == 0
+    assert told["stopped"] == ["default/holder"]
+
+
+def test_people_read_sentences(desk: Desk) -> None:
+    code, told = desk.ask(a_job(8), form=Format.TABLE)
+    assert code == 0
+    assert "default/mine starts at 2023-11-14T23:13:20Z, in 60m (confidence 90%)." in told
+    assert "Until then it waits, number 1 in its queue" in told or "Until then it waits" in told
+    assert "It would start now: • with workers: 4" in told
+
+
+def test_a_replay_shows_the_plan_of_the_snapshot_itself(desk: Desk) -> None:
+    code, plan = desk.ask(replay=True)
+    assert code == 0
+    assert plan["decisions"][0]["is"] == "Wait"
+    assert "default/huge" in desk.ask(replay=True, form=Format.TABLE)[1]
+
+
+def test_a_selector_is_judged_by_the_labels_in_the_file(desk: Desk) -> None:
+    assert desk.ask(a_job(2, pod={"nodeSelector": {"zone": "b"}}))[1]["jobs"][0]["inSeconds"] == 0.0
+    code, told = desk.ask(a_job(3, pod={"nodeSelector": {"zone": "b"}}))
+    assert (code, told["jobs"][0]["start"]) == (1, None)
+
+
+def test_an_anonymous_snapshot_can_not_judge_selectors_and_says_so(desk: Desk) -> None:
+    save(anonymous(opened(desk.snapshot)), desk.snapshot)
+    assert desk.ask(a_job(2, queue="queue-1"))[0] == 0
+    with pytest.raises(SettingsError, match="the snapshot is without labels"):
+        desk.ask(a_job(2, queue="queue-1", pod={"nodeSelector": {"zone": "b"}}))
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"queue": "nobody"}, "spec.queue is 'nobody', and there is no such JobQueue"),
+        ({"priorityClassName": "low"}, "spec.priorityClassName is 'low'"),
+        ({"cluster": "west"}, "spec.cluster is 'west'"),
+        ({"framework": {"name": "abacus"}}, "framework"),
+    ],
+)
+def test_a_job_that_would_not_be_admitted_is_wrong_usage_in_the_operators_words(
+    desk: Desk, spec: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(SettingsError, match=said):
+        desk.ask(a_job(1, **spec))
+
+
+def test_a_job_of_high_priority_says_who_has_to_make_room_for_it(desk: Desk) -> None:
+    told = desk.ask(a_job(8, priorityClassName="high"))[1]
+    assert told["jobs"][0]["inSeconds"] == 30.0
+    assert [victim["job"] for victim in told["jobs"][0]["victims"]] == ["default/holder"]
+    assert told["stopped"] == ["default/holder"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, "--what-if asks nothing"),
+        ({"drain": ("n99",)}, "no node n99"),
+        ({"add": ("r1",)}, "no domain 'r1'"),
+        ({"add": ("0:h100",)}, "can't add 0 nodes"),
+        ({"queues": ("team-b=+1",)}, "no queue 'team-b'"),
+        ({"queues": ("team-a",)}, "write NAME=\\+64"),
+        ({"drain": ("n000",), "horizon": "soon"}, "--horizon is 'soon'"),
+    ],
+)
+def test_a_question_that_makes_no_sense_says_what_would(desk: Desk, asked: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        desk.ask(**asked)
+
+
+def test_quota_changes_are_read() -> None:
+    assert grant("a=+64") == Grant("a", more=64)
+    assert grant("a=-8") == Grant("a", more=-8)
+    assert grant(f"a:{H100}=limit=256") == Grant("a", H100, limit=256)
+    assert grant("a=limit=none") == Grant("a", limit=-1)
+    assert grant("a=guaranteed=0") == Grant("a", guaranteed=0)
+    for bad in ("a", "a=64", "=+1", "a=limit=", "a=guaranteed=none", "a=+x"):
+        with pytest.raises(SettingsError):
+            grant(bad)
+
+
+def test_horizons_are_read_in_days_too() -> None:
+    assert (seconds("7d"), seconds("90m")) == (7 * 86_400.0, 5400.0)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"\x1f\x8bnonsense", b"[1", b'{"kind": "crosstree-snapshot"}', b"\xff\xfe"]
+)
+def test_a_file_that_is_no_snapshot_is_wrong_usage_and_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "odd.json.gz"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError, match="odd"):
+        opened(str(path))
+
+
+def test_a_file_that_is_cut_short_is_wrong_usage_and_named(desk: Desk) -> None:
+    path = Path(desk.snapshot)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(SettingsError, match=r"cluster.json.gz can't be read"):
+        opened(desk.snapshot)
+
+
+def test_a_folder_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="can't be written"):
+        save(a_recording(), str(tmp_path / "none" / "x.json"))
