@@ -1,0 +1,353 @@
+"""A small simulated cluster to which anything may happen, and the production loop that has to live with it.
+
+Every operation takes its chance from whoever drives it: a seeded generator for long runs, hypothesis for short ones
+that shrink. After each the loop settles and a judge looks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from random import Random
+
+from bench.judge import Judge, Violation
+from crosstree.base.clock import VirtualClock
+from crosstree.core.cycle import run_cycle
+from crosstree.core.manners import Backfill, Manners, Preemption
+from crosstree.core.plan import Place, Plan
+from crosstree.core.policy import Policy
+from crosstree.core.queues import ANY_MODEL, QueueSpec, Quota
+from crosstree.core.snapshot import NodeState, Snapshot, SpareRule
+from crosstree.core.workload import Expectation, Gang, Groups, Source
+from crosstree.engine.loop import SchedulingLoop
+from crosstree.sim.cluster import SimulatedCluster
+from crosstree.sim.inventory import Inventory, NodeFact, inventory
+from crosstree.sim.runtime import Runtime
+
+H100, ASCEND = "nvidia-h100-sxm", "huawei-ascend-910b"
+QUEUES = ("default", "root", "team-a", "team-b", "team-c")
+AT_ONCE = 24
+"""Steps at one instant after which a loop that still wants to go on counts as never settling."""
+
+CROWD = 5
+"""Waiting gangs from which on nobody is submitted any more: a cycle costs what its line is long."""
+
+NOW = 1_700_000_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """A job that was taken out of the line, to come back."""
+
+    gang: Gang
+    work: float
+    factor: float
+
+
+class Dying:
+    """A port whose operator dies before it has carried out all of a plan."""
+
+    def __init__(self, port: SimulatedCluster, decisions: int) -> None:
+        self._port, self._decisions = port, decisions
+        self.view = port.view
+
+    def apply(self, plan: Plan) -> None:
+        """Carry out the first decisions only."""
+        self._port.apply(replace(plan, decisions=plan.decisions[: self._decisions]))
+
+
+class World:
+    """A cluster, its loop and its judge.
+
+    Args:
+        chance: Chooses how the cluster is made.
+        again: Every how many plans the judge decides again.
+
+    Attributes:
+        operations: Operations so far.
+        history: The last of them, in words.
+    """
+
+    def __init__(self, chance: Random, *, again: int = 8) -> None:
+        self.clock = VirtualClock(NOW)
+        self.policy = Policy(explained_in_full=1, reservations=chance.choice((1, 4, 64)))
+        self.judge = Judge(self.policy, again=again)
+        self.nodes = _nodes(chance)
+        self.cluster = SimulatedCluster(
+            self.nodes,
+            self.clock,
+            runtime=Runtime(
+                checkpoint=chance.choice((0.0, 300.0, 1800.0, math.inf)),
+                restart=chance.choice((0.0, 60.0)),
+                grace=chance.choice((0.0, 30.0, 120.0)),
+                saves_when_told=chance.random() < 0.5,
+            ),
+            queues=_queues(chance),
+            manners=_manners(chance),
+            spares=SpareRule(1, "leaf") if chance.random() < 0.2 else None,
+        )
+        self.operations = 0
+        self.history: deque[str] = deque(maxlen=40)
+        self._submitted = 0
+        self._suspended: list[Suspended] = []
+        self._loop = self._fresh()
+
+    # operations -------------------------------------------------------------------------------------------
+
+    def submit(self, chance: Random) -> None:
+        """Somebody submits a gang of any kind."""
+        if self.cluster.waiting >= CROWD:
+            self.cancel(chance)
+            return
+        self._submitted += 1
+        gang = _gang(chance, self._submitted, self.clock.now())
+        work, factor = chance.choice((5.0, 60.0, 600.0, 5000.0)), chance.choice((1.0, 1.0, 0.5, 2.0, 0.0))
+        if factor:
+            gang = replace(gang, expected=Expectation(work * factor, Source.DECLARED, 0.9))
+        self._outside(f"submit {_told(gang)} for {work:.0f}x{factor}")
+        self.cluster.submit(gang, work, factor=factor)
+        self.settle()
+
+    def cancel(self, chance: Random) -> None:
+        """Somebody deletes a job, waiting or running."""
+        if uid := self._anybody(chance):
+            self._outside(f"cancel {uid}")
+            self.cluster.cancel(uid)
+            self.settle()
+
+    def suspend(self, chance: Random) -> None:
+        """Somebody suspends a job, or lets one go on."""
+        if self._suspended and chance.random() < 0.5:
+            back = self._suspended.pop(chance.randrange(len(self._suspended)))
+            self._outside(f"resume {back.gang.uid}")
+            self.cluster.submit(back.gang, back.work, factor=back.factor)
+        elif uid := self._anybody(chance):
+            self._outside(f"suspend {uid}")
+            self._suspended.append(self._taken_out(uid))
+        self.settle()
+
+    def reprioritise(self, chance: Random) -> None:
+        """Somebody changes the priority or the queue of a waiting job."""
+        waiting = self.seen().gangs
+        if waiting:
+            gang = chance.choice(waiting)
+            out = self._taken_out(gang.uid)
+            changed = replace(
+                out.gang, priority=chance.randint(-1, 3), queue=chance.choice(QUEUES), promise=None
+            )
+            self._outside(f"{gang.uid} becomes {changed.priority} in {changed.queue}")
+            self.cluster.submit(changed, out.work, factor=out.factor)
+            self.settle()
+
+    def fail(self, chance: Random) -> None:
+        """A node breaks and is repaired later."""
+        row, repair = chance.randrange(len(self.nodes.names)), chance.choice((1.0, 200.0, 4000.0))
+        self._outside(f"{self.nodes.names[row]} fails for {repair:.0f}")
+        self.cluster.fail(row, repair)
+        self.settle()
+
+    def state(self, chance: Random) -> None:
+        """A node is cordoned, reports trouble, or is well again."""
+        name = chance.choice(self.nodes.names)
+        state = chance.choice((NodeState.USABLE, NodeState.USABLE, *NodeState))
+        self._outside(f"{name} is {state.name}")
+        self.cluster.set_state(name, state)
+        self.settle()
+
+    def queues(self, chance: Random) -> None:
+        """An admin edits the queue tree, cycles and missing parents included."""
+        tree = _queues(chance)
+        self._outside(f"queues {tree}")
+        self.cluster.set_queues(tree)
+        self.settle()
+
+    def manners(self, chance: Random) -> None:
+        """An admin changes how the cluster schedules."""
+        manners = _manners(chance)
+        self._outside(f"manners {manners}")
+        self.cluster.set_manners(manners)
+        self.settle()
+
+    def restart(self, chance: Random) -> None:
+        """The operator is restarted: all it knows is what is stored."""
+        self.history.append("restart")
+        self._loop = self._fresh()
+        self.settle()
+
+    def crash(self, chance: Random) -> None:
+        """The operator dies with only a part of a plan carried out, and another one starts."""
+        kept = chance.randrange(4)
+        self.history.append(f"crash after {kept}")
+        dying = SchedulingLoop(Dying(self.cluster, kept), self.policy, self.clock, cycle=self._judged)
+        self._raise(dying.step().failures)
+        self.judge.epoch += 1  # what the dead one began and could not go on with is nobody's fault
+        self.restart(chance)
+
+    def jump(self, chance: Random) -> None:
+        """Time passes."""
+        until = self.clock.now() + chance.choice((1.0, 30.0, 300.0, 3000.0))
+        self.history.append(f"until +{until - NOW:.0f}")
+        while (at := self._next()) <= until:
+            self._to(at)
+        self._to(until)
+
+    def rest(self, chance: Random) -> None:
+        """Nothing is done from outside for as long as anything happens by itself; then nobody waits who could run."""
+        self.history.append("rest")
+        for _ in range(400):
+            at = self._next()
+            if at == math.inf:
+                self._rested()
+                return
+            self._to(at)
+
+    OPERATIONS: Mapping[str, int] = {
+        "submit": 36, "jump": 26, "cancel": 5, "suspend": 5, "reprioritise": 5, "fail": 5, "state": 7, "queues": 4,
+        "manners": 2, "restart": 3, "crash": 3, "rest": 1,
+    }  # fmt: skip
+    """Every operation and how often it happens, of all of them."""
+
+    def operate(self, name: str, chance: Random) -> None:
+        """Do one operation.
+
+        Raises:
+            Violation: the judge found something.
+        """
+        self.operations += 1
+        operation: Callable[[Random], None] = getattr(self, name)
+        operation(chance)
+
+    # the loop ---------------------------------------------------------------------------------------------
+
+    def seen(self) -> Snapshot:
+        """Return the cluster as the loop would see it now."""
+        return self.cluster.view()[0]
+
+    def settle(self) -> None:
+        """Step until the loop has nothing more to do at this instant."""
+        for _ in range(AT_ONCE):
+            report = self._loop.step()
+            self._raise(report.failures)
+            self.judge.cluster(self.seen())
+            if not report.plans:
+                return
+        raise Violation(f"the loop does not settle within {AT_ONCE} steps.")
+
+    def _fresh(self) -> SchedulingLoop:
+        return SchedulingLoop(self.cluster, self.policy, self.clock, cycle=self._judged)
+
+    def _judged(self, snapshot: Snapshot, policy: Policy, now: float) -> Plan:
+        plan = run_cycle(snapshot, policy, now)
+        self.judge.plan(snapshot, plan, now)
+        return plan
+
+    def _raise(self, failures: tuple[object, ...]) -> None:
+        for failure in failures:
+            raise failure.error  # type: ignore[attr-defined]
+
+    def _next(self) -> float:
+        due = self._loop.due()
+        return min(self.cluster.next_event(), math.inf if due is None else due)
+
+    def _to(self, at: float) -> None:
+        self.cluster.advance(max(at, self.clock.now()))
+        self.settle()
+
+    def _rested(self) -> None:
+        """Hold the cluster to what follows when nothing moves: nobody runs, so whoever could run alone would."""
+        seen = self.seen()
+        if seen.running:
+            raise Violation(f"{seen.running[0].gang.key} runs and never ends.")
+        for gang in seen.gangs:
+            alone = run_cycle(
+                replace(seen, gangs=(replace(gang, promise=None),)), self.policy, self.clock.now()
+            )
+            if isinstance(alone.decisions[0], Place):
+                raise Violation(f"{gang.key} waits in an idle cluster, where it could run.")
+
+    # helpers ----------------------------------------------------------------------------------------------
+
+    def _outside(self, what: str) -> None:
+        self.judge.epoch += 1
+        self.history.append(what)
+
+    def _anybody(self, chance: Random) -> str:
+        seen = self.seen()
+        uids = sorted([gang.uid for gang in seen.gangs] + [one.gang.uid for one in seen.running])
+        return chance.choice(uids) if uids else ""
+
+    def _taken_out(self, uid: str) -> Suspended:
+        tenant = self.cluster.job(uid)
+        assert tenant is not None
+        gang = replace(tenant.gang, promise=None)
+        self.cluster.cancel(uid)
+        return Suspended(gang, max(tenant.work, 1.0), tenant.factor)
+
+
+def _nodes(chance: Random) -> Inventory:
+    """One pool or two; leaves of different sizes under one spine or two."""
+    facts: list[NodeFact] = []
+    for model, spines in ((H100, chance.choice((1, 2))), (ASCEND, chance.choice((0, 1)))):
+        for spine in range(spines):
+            for leaf in range(chance.choice((2, 3))):
+                for _ in range(chance.choice((1, 2, 3, 4))):
+                    where = f"{model[0]}s{spine}"
+                    facts.append(NodeFact(f"n{len(facts):02}", model, 8, f"{where}l{leaf}", where))
+    return inventory(facts)
+
+
+def _queues(chance: Random) -> tuple[QueueSpec, ...]:
+    """Some queues with any parents, guarantees, limits, weights and rates."""
+    found = []
+    for name in QUEUES:
+        if chance.random() < 0.35:
+            continue
+        quotas = tuple(
+            Quota(model, chance.choice((0, 0, 8, 16, 32)), chance.choice((None, None, 0, 16, 40, 64)))
+            for model in (ANY_MODEL, ASCEND, H100)
+            if chance.random() < 0.4
+        )
+        parent = chance.choice(("", "", "root", "root", *QUEUES, "nobody"))
+        rates = ((ASCEND, 0.5),) if chance.random() < 0.3 else ()
+        found.append(QueueSpec(name, parent, chance.choice((1.0, 1.0, 2.0)), quotas, rates))
+    return tuple(found)
+
+
+def _manners(chance: Random) -> Manners:
+    return Manners(
+        chance.choice((*Backfill, Backfill.CONSERVATIVE)),
+        chance.choice((*Preemption, Preemption.LOWER_PRIORITY)),
+        chance.choice((0.0, 60.0, 600.0)),
+    )
+
+
+def _gang(chance: Random, number: int, now: float) -> Gang:
+    """Any kind: plain, elastic, grouped, bound to a level, of one model, of several or of any."""
+    size = chance.choice((1, 1, 1, 2, 3))
+    workers = size * chance.choice((1, 1, 2, 2, 3, 4))
+    grouped = size > 1 and chance.random() < 0.6
+    elastic = chance.random() < 0.35
+    sizes = tuple(range(workers, 0, -size)) if elastic and workers > size else ()
+    return Gang(
+        key=f"team-{number % 3}/job-{number}",
+        uid=f"u{number}",
+        workers=workers,
+        devices=chance.choice((1, 2, 4, 8, 8)),
+        models=chance.choice(((), (H100,), (H100,), (ASCEND, H100), (H100, ASCEND))),
+        required=chance.choice(("", "", "", "leaf", "spine")),
+        preferred=chance.choice(("", "leaf")),
+        groups=Groups(size, "leaf") if grouped else None,
+        priority=chance.choice((-1, 0, 0, 0, 1, 3)),
+        created=now,
+        queue=chance.choice((*QUEUES, "unheard-of")),
+        sizes=sizes,
+    )
+
+
+def _told(gang: Gang) -> str:
+    return (
+        f"{gang.uid} {gang.sizes or gang.workers}x{gang.devices} prio {gang.priority} {gang.queue}"
+        f"{' in one ' + gang.required if gang.required else ''}{f' {gang.groups}' if gang.groups else ''} {gang.models}"
+    )
