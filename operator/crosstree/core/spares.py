@@ -41,7 +41,8 @@ def open_to(gang: Gang, snapshot: Snapshot) -> bool:
 def ready(snapshot: Snapshot, pool: Pool) -> Bool:
     """Mark the spares of a pool, Bool (n,), in pool order: the last nodes of each domain that are free and well.
 
-    The last in fabric order, because placement fills from the first; never one that is suspect.
+    The last in fabric order, because placement fills from the first; never one that is suspect, nor one that was
+    cleared for a waiting gang: others stopped for that gang, and it has to get what they left.
     """
     none = np.zeros(len(pool.nodes), np.bool_)
     rule = snapshot.spares
@@ -54,6 +55,7 @@ def ready(snapshot: Snapshot, pool: Pool) -> Bool:
     idle &= snapshot.state[pool.nodes] == NodeState.USABLE
     if snapshot.suspect is not None:
         idle &= ~snapshot.suspect[pool.nodes]
+    idle &= ~_promised(snapshot, pool)
     on_loan = level.total(lent(snapshot, pool).astype(np.int64))[level.domain]
     # How many idle nodes follow each node inside its domain.
     running = np.cumsum(idle)
@@ -61,6 +63,20 @@ def ready(snapshot: Snapshot, pool: Pool) -> Bool:
     following = running[ends][level.domain] - running
     spare: Bool = idle & (following < rule.per_domain - on_loan)
     return spare
+
+
+def _promised(snapshot: Snapshot, pool: Pool) -> Bool:
+    """Mark the nodes of a pool that are being cleared for waiting gangs, Bool (n,), in pool order."""
+    names = {
+        share.name
+        for gang in snapshot.gangs
+        if gang.promise is not None and gang.promise.pool == pool.name
+        for share in gang.promise.nodes
+    }
+    if not names:
+        return np.zeros(len(pool.nodes), np.bool_)
+    there = (snapshot.names[row] in names for row in pool.nodes.tolist())
+    return np.fromiter(there, np.bool_, count=len(pool.nodes))
 
 
 def lent(snapshot: Snapshot, pool: Pool) -> Bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from crosstree.core.cycle import run_cycle
 from crosstree.core.inventory import take
-from crosstree.core.plan import Decision, Place, Rung, Wait
+from crosstree.core.plan import Decision, NodeShare, Place, Promise, Rung, Wait
 from crosstree.core.policy import Policy
 from crosstree.core.snapshot import NodeState, Snapshot, SpareRule
 from crosstree.core.spares import SpareCount, ready
@@ -29,6 +29,16 @@ def spares_of(snapshot: Snapshot) -> list[str]:
 
 def with_spares(snapshot: Snapshot, rule: SpareRule = ONE_A_LEAF) -> Snapshot:
     return replace(snapshot, spares=rule)
+
+
+def test_a_node_that_others_left_for_a_waiting_gang_is_its_own_and_no_spare() -> None:
+    promise = Promise("pool-h100", (NodeShare("n002", 0, 1),), ("gone",), until=600.0, since=0.0)
+    gang = a_gang(1, promise=promise)
+    snapshot = with_spares(a_snapshot(a_pool(leaves=1, nodes=3), used={"n000": 8, "n001": 8}, gangs=[gang]))
+    assert spares_of(snapshot) == []
+    place = decided(snapshot)
+    assert isinstance(place, Place)
+    assert [share.name for share in place.nodes] == ["n002"]
 
 
 def test_the_last_free_node_of_every_leaf_is_a_spare() -> None:
