@@ -281,7 +281,8 @@ class World:
     def _taken_out(self, uid: str) -> Suspended:
         tenant = self.cluster.job(uid)
         assert tenant is not None
-        gang = replace(tenant.gang, promise=None)
+        # Under a new uid: what is still going to happen to the one taken out must not happen to this one.
+        gang = replace(tenant.gang, uid=f"{uid}'", promise=None)
         self.cluster.cancel(uid)
         return Suspended(gang, max(tenant.work, 1.0), tenant.factor)
 
