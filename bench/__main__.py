@@ -187,6 +187,19 @@ def simulate(
 
 
 @app.command()
+def invariants(
+    operations: Annotated[int, typer.Option(help="Operations in all.", min=1)] = 1_000_000,
+    seed: Annotated[int, typer.Option(help="The first cluster; the others follow.", min=0)] = 1,
+    output: Output = Format.TABLE,
+    no_color: NoColor = False,
+) -> None:
+    """S16: do anything to small simulated clusters, and count what must never happen."""
+    from bench.invariants import measure
+
+    _report(measure(operations, seed), output, "What must never happen", no_color=no_color)
+
+
+@app.command()
 def verdict(
     figures: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines that benches have written.")],
     no_color: NoColor = False,

@@ -98,6 +98,7 @@ BARS: tuple[Bar, ...] = (
     Bar("S15", "writes_for_running_gangs", MOST, 0.0, "writes to take over running gangs"),
     Bar("S14", "first_decision", MOST, 10.0, "start to decision, 1,000 running gangs",
         {"source": "api-server", "runningGangs": 1000}),
+    Bar("S16", "violations", MOST, 0.0, "what must never happen, in operations at random"),
     Bar("Q1", "cycle_p99", MOST, 100.0, "a cycle with 2,000 jobs waiting in 50 queues", WAITING),
     Bar("Q1", "idle_writes", MOST, 0.0, "our writes in an idle minute, 2,000 jobs waiting", WAITING),
     Bar("Q1", "status_writes_a_second", MOST, 20.0, "status writes while jobs end and start, 2,000 waiting", WAITING),

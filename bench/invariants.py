@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from bench.judge import Violation
@@ -13,6 +13,13 @@ from crosstree.cli.measure import Record
 
 EPISODE = 250
 """Operations on one cluster before another one is made."""
+
+
+OPERATIONS_IN_CI = 100_000
+"""Operations that a test run does in all."""
+
+SHARDS = 8
+"""Parts of them, each a test of its own, so that several workers can share them."""
 
 
 @dataclass(slots=True)
@@ -29,10 +36,7 @@ class Tally:
     operations: int = 0
     plans: int = 0
     evictions: int = 0
-    violations: list[str] = None  # type: ignore[assignment]
-
-    def __post_init__(self) -> None:
-        self.violations = []
+    violations: list[str] = field(default_factory=list)
 
 
 def episode(seed: int, operations: int = EPISODE) -> Tally:

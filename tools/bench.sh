@@ -78,5 +78,8 @@ else
   figures "$BIN/python" -m bench simulate --jobs 6000 --hints exact --days 1
 fi
 
+echo "==> a million operations at random against what must never happen; an hour" >&2
+figures "$BIN/python" -m bench invariants --operations "${OPERATIONS:-1000000}"
+
 "$BIN/python" -m bench verdict "$FIGURES" >&2
 exit "$missed"

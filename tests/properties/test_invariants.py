@@ -1,0 +1,51 @@
+"""S16: whatever is done to a cluster in whatever order, what must never happen does not.
+
+Rules and judge are those of `python -m bench invariants`, which does a million operations. Here hypothesis looks for
+short histories, which it can shrink, and seeded episodes add length.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from bench.invariants import OPERATIONS_IN_CI, SHARDS, run
+from bench.world import World
+
+CHANCE = st.randoms(use_true_random=False)
+
+
+class AnyHistory(RuleBasedStateMachine):
+    """One rule for each operation of the world; the judge looks after each step of the loop."""
+
+    @initialize(seed=st.integers(0, 10_000))
+    def make(self, seed: int) -> None:
+        self.world = World(Random(seed), again=3)
+
+
+def _rule(name: str):
+    def operate(self: AnyHistory, chance: Random) -> None:
+        self.world.operate(name, chance)
+
+    return rule(chance=CHANCE)(operate)
+
+
+for _name in World.OPERATIONS:
+    setattr(AnyHistory, _name, _rule(_name))
+
+TestAnyHistory = AnyHistory.TestCase
+TestAnyHistory.settings = settings(
+    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_nothing_forbidden_happens_in_long_histories(shard: int) -> None:
+    found = run(OPERATIONS_IN_CI // SHARDS, seed=1_000_000 * (shard + 1))
+    assert not found.violations, found.violations[0]
+    assert found.evictions > 100, "the histories are too tame"
