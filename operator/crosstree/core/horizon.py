@@ -17,11 +17,12 @@ import numpy as np
 from crosstree.core import fit
 from crosstree.core.arrays import Bool, Int8, Int32, Int64
 from crosstree.core.capacity import Taken, Trial
-from crosstree.core.expect import or_assumed, trusted
+from crosstree.core.expect import at_size, or_assumed, trusted
 from crosstree.core.gains import Events
 from crosstree.core.held import Held
 from crosstree.core.plan import Forecast
 from crosstree.core.shapes import EMPTY_GRAIN, grain_of
+from crosstree.core.sizes import smallest
 from crosstree.core.snapshot import Pool
 from crosstree.core.timeline import Timeline
 from crosstree.core.workload import Gang
@@ -88,7 +89,7 @@ class Horizon:
         if not self.reservations:
             return slots
         self._count_bookings()
-        until = self.now + trusted(gang.expected)
+        until = self.now + _stays(gang)
         return self._cut(
             gang, pool, slots, np.flatnonzero((self.held.since < until) & (self.held.who < self._shown))
         )
@@ -156,7 +157,7 @@ class Horizon:
         """Return which of the first `before` reservations keep the gang from nodes that are free now."""
         self._count_bookings()
         held = self.held
-        until = self.now + trusted(gang.expected)
+        until = self.now + _stays(gang)
         near = np.flatnonzero((held.since < until) & (held.who < before))
         place = self.trial.positions(pool)[held.rows[near]]
         near, place = near[place >= 0], place[place >= 0]
@@ -209,7 +210,14 @@ class Horizon:
         if not len(self.held):
             return
         takes = self.timeline.vector(one.gang, one.pool) * (sign * one.counts)[:, None]
-        self.held.book(one.rows, takes, self.now + trusted(one.gang.expected))
+        workers = int(one.counts.sum())
+        stays = trusted(at_size(one.gang.expected, one.gang.workers, workers))
+        self.held.book(one.rows, takes, self.now + stays)
+
+
+def _stays(gang: Gang) -> float:
+    """Return how many seconds a gang is relied on to stay at most: at the smallest size it may get."""
+    return trusted(at_size(gang.expected, gang.workers, smallest(gang)))
 
 
 def over(gang: Gang, start: float) -> float:

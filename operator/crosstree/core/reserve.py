@@ -17,7 +17,7 @@ import numpy as np
 from crosstree.core import fit
 from crosstree.core.arrays import Bool, Int64
 from crosstree.core.candidates import Candidate, candidates
-from crosstree.core.expect import or_assumed, trusted
+from crosstree.core.expect import at_size, or_assumed, trusted
 from crosstree.core.gains import Events, Gains
 from crosstree.core.horizon import Horizon, Reservation, over
 from crosstree.core.placement.need import Need, Packed
@@ -25,6 +25,7 @@ from crosstree.core.placement.pack import pack
 from crosstree.core.plan import Forecast
 from crosstree.core.seat import steady_first
 from crosstree.core.shapes import EMPTY_GRAIN
+from crosstree.core.sizes import smallest
 from crosstree.core.timeline import OVERDUE, Leaver, Releases
 from crosstree.core.workload import Gang
 
@@ -76,8 +77,9 @@ class Search:
                 now on.
         """
         # At the smallest size it starts with, and where need be on nodes that failed it lately: as `start.place` does.
-        asking = gang if not gang.sizes else replace(gang, workers=gang.sizes[-1], sizes=())
-        asking = replace(asking, avoid=()) if asking.avoid else asking
+        least = smallest(gang)
+        stays = at_size(gang.expected, gang.workers, least)
+        asking = replace(gang, workers=least, sizes=(), expected=stays, avoid=()) if _bent(gang) else gang
         trial = self._horizon.trial
         best: _Found | None = None
         for one in candidates(asking, trial.snapshot.pools, trial.free, trial.snapshot.allocatable)[0]:
@@ -213,7 +215,7 @@ class Search:
             counts=found.counts[used],
             forecast=Forecast(found.start, min(sure, default=SURE)),
             since=horizon.now if put_off else found.start,
-            ends=over(gang, found.start),
+            ends=over(found.question.gang, found.start),
             blockers=tuple(one.gang.key for one in waits_for),
             behind=tuple(one.gang.key for one in behind),
         )
@@ -236,6 +238,11 @@ class Search:
         place = self._horizon.trial.positions(found.question.candidate.pool)[held.rows]
         mine = (place >= 0) & (found.counts[place] > 0) & (held.ends <= found.start)
         return [self._horizon.reservations[int(one)] for one in np.unique(held.who[mine])]
+
+
+def _bent(gang: Gang) -> bool:
+    """Say whether a gang takes something else than it asks for first."""
+    return bool(gang.sizes or gang.avoid)
 
 
 def _enough(candidate: Candidate, slots: Int64) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from crosstree.core import fit
 from crosstree.core.arrays import Float64, Int32, Int64
 from crosstree.core.capacity import Taken, Trial
-from crosstree.core.expect import confidence, or_assumed
+from crosstree.core.expect import at_size, confidence, or_assumed
 from crosstree.core.shapes import EMPTY_GRAIN
 from crosstree.core.snapshot import Pool
 from crosstree.core.workload import Gang
@@ -201,7 +201,8 @@ class Timeline:
         return found
 
     def _leaver(self, taken: Taken) -> Leaver:
-        known = or_assumed(taken.gang.expected)
+        workers = int(taken.counts.sum())
+        known = or_assumed(at_size(taken.gang.expected, taken.gang.workers, workers))
         ends = self._now + known.seconds
         return Leaver(
             taken.gang, taken.pool.name, taken.rows, taken.counts, self._now, ends, known.confidence

@@ -151,3 +151,19 @@ def test_a_job_that_overruns_moves_the_reservation_and_holds_up_nobody_else() ->
     assert history.starts[KEY("big")] == 5000.0
     confidences = [forecast.confidence for _, forecast in history.told[KEY("big")]]
     assert confidences[-1] < confidences[0]
+
+
+def test_an_elastic_gang_has_its_reservation_at_its_smallest_size_and_for_as_long_as_that_takes() -> None:
+    history = run(*BUSY, a_work("other", 1, 400, at=5), a_work("big", 4, 100, at=10, sizes=(4, 2)))
+    forecast = wait_of(history, "big", 10).forecast
+    assert forecast is not None
+    assert forecast.start == 405.0
+    assert history.starts[KEY("big")] in (400.0, 405.0)
+
+
+def test_who_is_put_off_too_often_is_not_overtaken_any_more() -> None:
+    # Liars on one node after the other: each is let in to be gone in time, and is not.
+    liars = [a_work(f"liar{at}", 1, 900, at=at * 150.0, told=100) for at in range(40)]
+    history = run(*liars, a_work("big", 2, 100, at=160, priority=0), nodes=2)
+    told, first = history.told[KEY("big")][0][0], history.first(KEY("big"))
+    assert history.starts[KEY("big")] <= first + (first - told) + 600 + 900
