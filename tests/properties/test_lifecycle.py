@@ -6,11 +6,12 @@ Never are pods of two attempts alive together, and never is part of a gang left 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from crosstree.core.checkpoint import Checkpoint
 from tests.support.builders.jobs import T0, a_job
 from tests.support.virtual_jobs import VirtualJobs
 from tests.support.virtual_pods import Outcome
@@ -29,6 +30,7 @@ class Story:
     deleted_at: int | None = None
     silent_at: int | None = None
     suspended: tuple[int, int] | None = None
+    evicted_at: int | None = None
     lagging: bool = False
     alone: bool = False
 
@@ -52,6 +54,8 @@ def live(story: Story, made: VirtualJobs) -> VirtualJobs:
             made.fail(placement.nodes[-1].name)
         if tick == story.deleted_at:
             made.remove("train-worker-0")
+        if tick == story.evicted_at and made.job.progress.placement:
+            made.evict()
         if story.suspended and tick in story.suspended:
             made.update(suspend=tick == story.suspended[0])
 
@@ -90,6 +94,7 @@ TROUBLE = st.builds(
     deleted_at=st.none() | st.integers(0, 30),
     silent_at=st.none() | st.integers(0, 30),
     suspended=st.none() | st.tuples(st.integers(0, 10), st.integers(11, 30)),
+    evicted_at=st.none() | st.integers(0, 30),
 )
 KILLS = st.frozensets(st.integers(1, 60), max_size=6)
 EXAMPLES = 60
@@ -132,3 +137,24 @@ def test_every_single_write_of_a_restarted_job_may_be_the_last_one() -> None:
             killed = live(story, world(story, frozenset({write}), before=before))
             assert killed.violations == [], write
             assert end(killed) == ("Succeeded", 1), write
+
+
+def test_every_single_write_of_a_gang_that_makes_room_may_be_the_last_one() -> None:
+    story = Story(workers=2, evicted_at=2)
+    undisturbed = live(story, world(story))
+    assert end(undisturbed) == ("Succeeded", 0)
+    assert [one.reason for one in undisturbed.job.progress.restarts] == ["Preempted"]
+    for write in range(1, undisturbed.writes + 1):
+        for before in (False, True):
+            killed = live(story, world(story, frozenset({write}), before=before))
+            assert killed.violations == [], write
+            assert end(killed) == ("Succeeded", 0), write
+            assert len(killed.job.progress.restarts) == 1, write
+
+
+def test_pods_that_make_room_are_told_how_long_they_have_to_save() -> None:
+    story = Story(workers=2, evicted_at=2)
+    made = world(story)
+    made.job = replace(made.job, checkpoint=Checkpoint(grace=90.0))
+    live(story, made)
+    assert made.graces == [90, 90]

@@ -16,7 +16,7 @@ from crosstree.base.errors import AlreadyExists, Conflict, NotFound, Refused
 from crosstree.core.cluster import Binding, Cluster
 from crosstree.core.job import Job
 from crosstree.core.lifecycle import avoided, finished, recovering, wants_placement
-from crosstree.core.plan import Decision, NodeShare, Place, Rung, Span, Wait, WaitReason
+from crosstree.core.plan import Decision, Evict, NodeShare, Place, Rung, Span, Wait, WaitReason
 from crosstree.core.pods import NodeHealth, PodFact, PodPhase
 from crosstree.core.snapshot import NodeState
 from crosstree.engine.work import Again
@@ -66,6 +66,8 @@ class VirtualJobs:
         lagging: Whether the operator sees pods as they were a tick ago, as a slow watch would show them.
         broken_raw: The job as an object that can't be understood, if it is to be one.
         nodes: State of each node; a node that is gone has none.
+        evicting: The attempt that is to make room for another job; 0 for none.
+        graces: What deletions said about the time to end in.
     """
 
     job: Job
@@ -76,6 +78,8 @@ class VirtualJobs:
     lagging: bool = False
     broken_raw: Mapping[str, Any] | None = None
     nodes: dict[str, NodeState] = field(default_factory=dict)
+    evicting: int = 0
+    graces: list[int | None] = field(default_factory=list)
     now: float = T0
     exists: bool = True
     pods: dict[str, VirtualPod] = field(default_factory=dict)
@@ -126,6 +130,8 @@ class VirtualJobs:
             self._given = self._place()
             if self._given is None:
                 return Wait(key, uid, WaitReason.NOT_ENOUGH_FREE, "There are too few nodes.")
+        if self._given is None and self.evicting == self.job.progress.attempt:
+            return Evict(key, uid, "", "It makes room for another job.")
         return self._given
 
     def carried_out(self, key: str, uid: str) -> None:
@@ -164,6 +170,7 @@ class VirtualJobs:
     async def delete_pod(self, namespace: str, name: str, uid: str, grace: int | None = None) -> None:
         with_kill = self._begin()
         pod = self.pods.get(name)
+        self.graces.append(grace)
         if pod is not None and pod.fact.uid == uid:
             if grace == 0:
                 self._check_force(pod.fact)
@@ -247,6 +254,10 @@ class VirtualJobs:
         """Delete a pod behind the operator's back."""
         if name in self.pods:
             self.pods[name].fact = replace(self.pods[name].fact, terminating=True)
+
+    def evict(self) -> None:
+        """Order the attempt that runs to make room, as the scheduler does until it has gone."""
+        self.evicting = self.job.progress.attempt
 
     def update(self, **spec: Any) -> None:
         """Change the job's spec as its owner would."""

@@ -8,12 +8,14 @@ import numpy as np
 
 from crosstree.core.cycle import run_cycle
 from crosstree.core.inventory import take
+from crosstree.core.manners import Manners, Preemption
 from crosstree.core.plan import Decision, NodeShare, Place, Promise, Rung, Wait
 from crosstree.core.policy import Policy
 from crosstree.core.snapshot import NodeState, Snapshot, SpareRule
-from crosstree.core.spares import SpareCount, ready
+from crosstree.core.spares import SpareCount, count, ready
 from crosstree.core.workload import Footprint
 from tests.support.builders.core import a_gang, a_pool, a_snapshot
+from tests.support.builders.running import running, with_running
 
 ONE_A_LEAF = SpareRule(1, "leaf")
 
@@ -76,3 +78,22 @@ def test_a_pool_says_how_many_spares_it_should_have_and_has() -> None:
     assert take(with_spares(snapshot)).pools[0].spares == SpareCount(wanted=3, ready=2)
     assert take(with_spares(snapshot, SpareRule(1, "rack"))).pools[0].spares is None
     assert take(snapshot).pools[0].spares is None
+
+
+def test_a_node_on_loan_is_counted_as_a_spare_that_stands_ready() -> None:
+    snapshot = with_spares(a_snapshot(a_pool(leaves=1, nodes=4)))
+    loan = running(a_gang(1, name="loan", priority=-1), ["n003"], snapshot)
+    lent = with_running(snapshot, loan)
+    assert spares_of(lent) == []
+    assert count(lent, lent.pools[0]) == SpareCount(wanted=1, ready=1)
+    kept = with_running(snapshot, running(a_gang(1, name="owned"), ["n003"], snapshot))
+    assert spares_of(kept) == ["n002"]
+
+
+def test_nothing_is_lent_where_nobody_may_be_stopped() -> None:
+    never = replace(
+        with_spares(a_snapshot(a_pool(leaves=1, nodes=1))), manners=Manners(preemption=Preemption.NEVER)
+    )
+    assert isinstance(decided(replace(never, gangs=(a_gang(1, priority=-1),))), Wait)
+    lends = replace(never, manners=Manners())
+    assert isinstance(decided(replace(lends, gangs=(a_gang(1, priority=-1),))), Place)
