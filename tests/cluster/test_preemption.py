@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from crosstree.base.clock import to_rfc3339
+from crosstree.base.clock import from_rfc3339, to_rfc3339
 from crosstree.base.names import ANNOTATION_CHECKPOINT, API_VERSION
 from tests.support.crew import Crew
 from tests.support.killing_proxy import Moment, Write
@@ -104,7 +104,7 @@ def test_the_one_gang_is_stopped_that_loses_least_and_frees_the_leaf(world: Oper
 
 def test_a_reported_checkpoint_changes_who_is_stopped(world: Operated) -> None:
     full(world)
-    time.sleep(0)  # `a` is the oldest: without a report it would lose the most
+    # `a` is the oldest: without a report it would lose the most.
     eventually(
         lambda: time.time() - _began(world, "d") > 2, within=30, what="the youngest was two seconds old"
     )
@@ -117,8 +117,6 @@ def test_a_reported_checkpoint_changes_who_is_stopped(world: Operated) -> None:
 
 
 def _began(world: Operated, name: str) -> float:
-    from crosstree.base.clock import from_rfc3339
-
     return from_rfc3339(world.condition("Placed", name)["lastTransitionTime"])
 
 

@@ -37,6 +37,9 @@ SOON_SECONDS = 60.0
 PROMISE_SECONDS = 600.0
 """How long a place is cleared, beyond what its victims may take to save their work, before the plan is given up."""
 
+SURE = 0.5
+"""Confidence from which on the expected end of a gang is worth waiting for: declared, or learned from several."""
+
 SEARCHES = 64
 """Searches made in full in a cycle; each costs about as much as some placements."""
 
@@ -105,7 +108,7 @@ def _starts_soon(gang: Gang, offered: Iterable[Candidate], desk: Desk) -> bool:
     """Say whether the gang fits once those have gone that were told to, or that end within a minute."""
     mark = desk.checkpoint()
     for one in desk.snapshot.running:
-        ending = desk.now < one.ends <= desk.now + SOON_SECONDS and _sure(one)
+        ending = desk.now < one.ends <= desk.now + SOON_SECONDS and _sure(one, desk.now)
         if ending and not one.leaving and one.gang.uid not in desk.clearing.claimed:
             release(one, desk)
     fits = any(_seated(gang, one, desk) is not None for one in offered)
@@ -113,9 +116,10 @@ def _starts_soon(gang: Gang, offered: Iterable[Candidate], desk: Desk) -> bool:
     return fits
 
 
-def _sure(running: Running) -> bool:
-    """Say whether anything is known of when a gang ends."""
-    return running.gang.expected is not None and running.gang.expected.confidence > 0
+def _sure(running: Running, now: float) -> bool:
+    """Say whether a gang can be relied on to end when it is expected to; not if it has run longer than that already."""
+    known = running.gang.expected
+    return known is not None and known.confidence >= SURE and running.began + known.seconds > now
 
 
 def _seated(gang: Gang, candidate: Candidate, desk: Desk) -> Place | None:

@@ -131,14 +131,15 @@ def test_whoever_is_being_stopped_already_is_waited_for_and_nobody_else_goes(lea
 
 
 def test_who_ends_within_a_minute_anyway_is_waited_for(leaves: Snapshot) -> None:
-    def full(ends: float, confidence: float) -> Snapshot:
-        gang = a_gang(4, name="ending", expected=Expectation(7200.0, Source.DECLARED, confidence))
-        ending = running(gang, ["n000", "n001", "n002", "n003"], leaves, ends=ends)
+    def full(left: float, confidence: float) -> Snapshot:
+        gang = a_gang(4, name="ending", expected=Expectation(7200.0 + left, Source.DECLARED, confidence))
+        ending = running(gang, ["n000", "n001", "n002", "n003"], leaves, ends=NOW + max(left, 50))
         return with_running(held(leaves, rest=[f"n{i:03d}" for i in range(4, 16)]), ending)
 
-    assert plan_for(a_gang(4, **HIGH), full(NOW + 50, 1.0)) is None
-    assert plan_for(a_gang(4, **HIGH), full(NOW + 50, 0.0)) is not None
-    assert plan_for(a_gang(4, **HIGH), full(NOW + 90, 1.0)) is not None
+    assert plan_for(a_gang(4, **HIGH), full(50, 0.9)) is None
+    assert plan_for(a_gang(4, **HIGH), full(50, 0.3)) is not None, "one lesson is not much"
+    assert plan_for(a_gang(4, **HIGH), full(90, 0.9)) is not None
+    assert plan_for(a_gang(4, **HIGH), full(-10, 0.9)) is not None, "it should have ended by now"
 
 
 def test_what_is_free_is_used_and_held_for_the_plan(leaves: Snapshot) -> None:
