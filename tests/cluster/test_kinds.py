@@ -57,7 +57,7 @@ def test_a_field_that_is_not_built_yet_is_refused_and_not_ignored(
         "apiVersion": "crosstree.dev/v1alpha1",
         "kind": "JobQueue",
         "metadata": {"name": namespace},
-        "spec": {"quotas": [{"model": "*", "limit": 8}]},
+        "spec": {"defragmentation": {}},
     }
     with pytest.raises(KubectlError, match="unknown field"):
         served.kubectl.create(queue)

@@ -25,6 +25,9 @@ from crosstree.core.sizes import larger, pack_largest
 from crosstree.core.snapshot import Pool
 from crosstree.core.start import Refused
 
+SEARCHES = 32
+"""Gangs for which a larger place is looked for in a cycle."""
+
 WORTH = 2.0
 """How many times what a restart loses, in accelerator-seconds, the larger gang has to win in the time it has left."""
 
@@ -40,26 +43,37 @@ def growth(desk: Desk, decided: Sequence[Decision], refused: Iterable[Refused]) 
         decided: What has been decided so far.
         refused: Gangs that do not start in this cycle.
 
-    O(elastic gangs that could grow · one packing), plus O(waiting gangs · pools).
+    O(running) and O(waiting gangs · pools), and at most `SEARCHES` packings.
     """
     moved = {one.uid for one in decided if isinstance(one, Evict | Resize)}
     able = {
         one.gang: one
         for one in desk.snapshot.running
-        if one.gang.sizes and not one.leaving and one.gang.uid not in moved and larger(one.gang, one.workers)
+        if one.gang.sizes
+        and not one.leaving
+        and one.gang.uid not in moved
+        and larger(one.gang, one.workers)
+        and _is_time(one, desk)
     }
     if not able:
         return ()
-    idle = [
-        pool for pool in desk.snapshot.pools if pool.schedulable and not _wanted(pool, desk, decided, refused)
-    ]
-    pools = {pool.name: pool for pool in idle}
-    grown = (
-        _grown(able[gang], pools[able[gang].pool], desk)
-        for _, gang in line(able, desk.accounts)
-        if able[gang].pool in pools
-    )
-    return tuple(one for one in grown if one is not None)
+    open_to_all = (pool for pool in desk.snapshot.pools if pool.schedulable)
+    pools = {pool.name: pool for pool in open_to_all if not _wanted(pool, desk, decided, refused)}
+    idle = {pool.name: _idle(pool, desk) for pool in pools.values()}
+    grown: list[Resize] = []
+    searches = 0
+    for _, gang in line(able, desk.accounts):
+        running = able[gang]
+        pool = pools.get(running.pool)
+        if pool is None or not (sizes := _within_reach(running, idle[pool.name], desk)):
+            continue
+        if searches == SEARCHES:
+            break
+        searches += 1
+        if (found := _grown(running, pool, sizes, desk)) is not None:
+            grown.append(found)
+            idle[pool.name] = _idle(pool, desk)
+    return tuple(grown)
 
 
 def _wanted(pool: Pool, desk: Desk, decided: Sequence[Decision], refused: Iterable[Refused]) -> bool:
@@ -69,15 +83,26 @@ def _wanted(pool: Pool, desk: Desk, decided: Sequence[Decision], refused: Iterab
     return any(gang.uid not in settled and wanted(gang, pool) for gang in desk.snapshot.gangs)
 
 
-def _grown(running: Running, pool: Pool, desk: Desk) -> Resize | None:
-    """Find the larger size for one gang and book what it adds; None if there is none that is worth a restart."""
+def _idle(pool: Pool, desk: Desk) -> int:
+    """Count the accelerators that are free on usable nodes of a pool."""
+    free = np.maximum(desk.trial.free[pool.nodes, pool.column], 0)
+    return int(free[fit.usable(pool, desk.snapshot)].sum())
+
+
+def _within_reach(running: Running, idle: int, desk: Desk) -> list[int]:
+    """Return the larger sizes, the largest first, that are worth a restart, and that quota and mere numbers allow."""
     gang, has = running.gang, running.workers
-    if not _is_time(running, desk):
-        return None
+    more = gang.workers
+    if gang.devices:
+        more = min(idle, desk.accounts.room(gang.queue, running.model)) // gang.devices
+    return [size for size in larger(gang, has) if size <= has + more and _is_worth_it(running, size, desk)]
+
+
+def _grown(running: Running, pool: Pool, sizes: Sequence[int], desk: Desk) -> Resize | None:
+    """Find a place for one gang at the largest of some sizes, and book what it adds; None if there is none."""
+    gang, has = running.gang, running.workers
     need = judge(gang, pool, desk.snapshot.allocatable)
-    room = desk.accounts.room(gang.queue, running.model) // gang.devices if gang.devices else gang.workers
-    sizes = [size for size in larger(gang, has) if size <= has + room and _is_worth_it(running, size, desk)]
-    if not isinstance(need, Need) or not sizes:
+    if not isinstance(need, Need):
         return None
     own = _own(running, pool, desk)
     counts = _larger_place(need, pool, desk.trial.open_slots(gang, pool) + own, own, sizes)
