@@ -19,7 +19,7 @@ STAMP  := $(VENV)/.ready-$(shell cat requirements/dev.txt pyproject.toml | cksum
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-unit test-cluster test-e2e chaos check format verify generate bench \
-        cluster-up cluster-down binaries lock clean image sbom audit trainer
+        simulate cluster-up cluster-down binaries lock clean image sbom audit trainer
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,10 @@ generate: setup ## Write crds/ and docs/reference/ anew from the code
 
 bench: setup binaries ## Every figure that has a bar, in ten minutes: JSON lines, then a table (quiet machine!)
 	@BIN=$(BIN) NODES=$(NODES) tools/bench.sh
+
+simulate: setup ## Replay a trace on the scheduling code, production beside FIFO: table, files and pictures in out/ (ARGS=…)
+	@$(BIN)/crosstree simulate --trace traces/helios_venus_2020_15k.csv.gz --nodes traces/helios_venus_2020_nodes.csv.gz \
+	  --fabric traces/topology_lingjun_2023.csv.gz --load 0.9 --policy production --policy fifo --out out/simulate $(ARGS)
 
 binaries: setup
 	@if [ -z "$$CROSSTREE_TEST_KUBECONFIG" ]; then $(BIN)/python -m localcluster build >/dev/null; fi

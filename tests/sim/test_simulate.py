@@ -1,0 +1,69 @@
+"""`crosstree simulate` as its user meets it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from crosstree.cli.main import main
+from tests.sim.conftest import TRACES
+
+JOBS = str(TRACES / "helios_venus_2020_15k.csv.gz")
+NODES = str(TRACES / "helios_venus_2020_nodes.csv.gz")
+
+
+def test_a_replay_answers_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["simulate", "--trace", JOBS, "--nodes", NODES, "--jobs", "60", "-o", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["finished"] == told["jobs"] == 60 and told["accelerators"] == 1064
+    assert told["leftOut"] == {"noAccelerator": 4204}
+    assert 0 < told["utilisation"] < 1 and told["wallSeconds"] > 0
+
+
+def test_several_policies_are_compared_in_one_table(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["simulate", "--trace", JOBS, "--nodes", NODES, "--jobs", "60"]
+    assert main([*arguments, "--policy", "production", "--policy", "fifo"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("60 jobs (left out: 4,204 noAccelerator) on 133 nodes with 1,064 accelerators")
+    assert [line.split()[0] for line in lines[1:] if line] == ["POLICY", "production", "fifo"]
+
+
+def test_files_are_written_where_they_are_wanted(tmp_path: Path) -> None:
+    arguments = [
+        "simulate",
+        "--trace",
+        JOBS,
+        "--nodes",
+        NODES,
+        "--jobs",
+        "40",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(arguments) == 0
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"production-jobs.parquet", "production-summary.json", "production.png"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--trace", "none.csv", "--nodes", NODES], 1, "none.csv can't be read"),
+        (["--trace", JOBS], 2, "give --trace FILE and --nodes FILE"),
+        (
+            ["--trace", NODES, "--nodes", NODES],
+            1,
+            "line 1: column job_id, submit_time_s, duration_s is missing",
+        ),
+        (["--trace", JOBS, "--nodes", JOBS], 1, "line 1: column node is missing"),
+        (["--trace", JOBS, "--nodes", NODES, "--speed", "V100"], 2, "write V100=0.6"),
+        (["--trace", JOBS, "--nodes", NODES, "--policy", "magic"], 2, "magic"),
+    ],
+)
+def test_a_mistake_is_told_in_a_sentence_and_by_the_exit_code(
+    arguments: list[str], code: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["simulate", *arguments]) == code
+    assert says in " ".join(capsys.readouterr().err.replace("│", " ").split())
