@@ -57,6 +57,7 @@ def test_a_recording_read_again_has_every_value_and_every_type_of_number(recordi
         recording.now,
         recording.priorities,
     )
+    assert again.lessons == recording.lessons
     assert (again.labels, again.taints) == (recording.labels, recording.taints)
     for before, after in zip(recording.snapshot.pools, again.snapshot.pools, strict=True):
         assert before.fabric.level_names == after.fabric.level_names

@@ -96,5 +96,6 @@ def taken(view: View, cluster: str | None) -> Recording:
         tuple(dict(columns.labels[row]) for row in rows),
         tuple(tuple(columns.taints[row]) for row in rows),
         dict(view.priorities),
+        {name: queue.lessons for name, queue in live.store.queues.items() if queue.lessons},
     )
     return complete(recording)

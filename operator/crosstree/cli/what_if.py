@@ -143,6 +143,7 @@ def gangs(recording: Recording, asked: Asked) -> list[Gang]:
     from crosstree.adapters.requests import PODS
     from crosstree.core.admission import admit
     from crosstree.core.cluster import Cluster, Queue
+    from crosstree.core.expect import expected
     from crosstree.core.plan import Wait
 
     name = recording.snapshot.cluster
@@ -161,7 +162,13 @@ def gangs(recording: Recording, asked: Asked) -> list[Gang]:
         if all(resource != PODS for resource, _ in requests):
             requests = tuple(sorted((*requests, (PODS, 1))))
         found[job.key] = replace(
-            gang, uid=f"what-if:{job.key}", created=recording.now + len(found) / 1000, requests=requests
+            gang,
+            uid=f"what-if:{job.key}",
+            created=recording.now + len(found) / 1000,
+            requests=requests,
+            expected=expected(
+                gang.expected, job.name, gang.workers * gang.devices, recording.lessons.get(gang.queue, ())
+            ),
         )
     return list(found.values())
 

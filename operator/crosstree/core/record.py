@@ -14,6 +14,7 @@ import numpy as np
 from crosstree.base.errors import SpecError
 from crosstree.core import eligibility, values
 from crosstree.core.arrays import Bool, Int64
+from crosstree.core.durations import Lesson
 from crosstree.core.policy import Policy
 from crosstree.core.snapshot import Pool, Snapshot
 from crosstree.core.values import Json
@@ -36,6 +37,7 @@ class Recording:
         labels: Labels of each node, by row; empty where they were left out.
         taints: Taints of each node, by row; empty like `labels`.
         priorities: Value of each PriorityClass.
+        lessons: What each queue has learned of durations, by name; those that have learned nothing are not in it.
     """
 
     snapshot: Snapshot
@@ -45,6 +47,7 @@ class Recording:
     labels: tuple[Mapping[str, str], ...] = ()
     taints: tuple[tuple[Taint, ...], ...] = ()
     priorities: Mapping[str, int] = field(default_factory=dict)
+    lessons: Mapping[str, tuple[Lesson, ...]] = field(default_factory=dict)
 
     def admits(self, constraint: NodeConstraint) -> Bool | None:
         """Say which nodes a constraint admits, Bool (N,); None if that can't be told, for labels were left out."""
@@ -83,6 +86,10 @@ def record(recording: Recording) -> dict[str, Json]:
         "snapshot": _snapshot(recording.snapshot),
         "priorities": dict(sorted(recording.priorities.items())),
     }
+    if recording.lessons:
+        written["lessons"] = {
+            name: values.plain(each, _LESSONS) for name, each in sorted(recording.lessons.items())
+        }
     if recording.labels:
         written["labels"] = _labels(recording.labels)
         written["taints"] = _distinct([values.plain(each, _TAINTS) for each in recording.taints])
@@ -127,10 +134,15 @@ def _recall(given: Json) -> Recording:
         labels,
         taints,
         {str(name): int(number) for name, number in given.get("priorities", {}).items()},
+        {
+            name: values.value(each, _LESSONS, f"lessons.{name}")
+            for name, each in given.get("lessons", {}).items()
+        },
     )
 
 
 _TAINTS = tuple[Taint, ...]
+_LESSONS = tuple[Lesson, ...]
 
 
 # the snapshot ---------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from crosstree.core.accelerator import IntraNode, Rule
+from crosstree.core.durations import Lesson
 from crosstree.core.manners import Backfill, Manners, Preemption
 from crosstree.core.plan import NodeShare, Promise
 from crosstree.core.policy import Policy
@@ -147,6 +148,7 @@ def recordings(draw: st.DrawFn) -> Recording:
         if labelled
         else (),
         {"high": 1000, "low": -5},
+        {"team-a": (Lesson("train-#", 3, 2, (3600, 4000), NOW - 60),)} if labelled else {},
     )
 
 

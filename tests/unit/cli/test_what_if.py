@@ -13,8 +13,9 @@ import yaml
 from crosstree.base.errors import SettingsError
 from crosstree.cli.options import Format
 from crosstree.cli.recordings import opened, save
-from crosstree.cli.what_if import Asked, grant, run, seconds
+from crosstree.cli.what_if import Asked, gangs, grant, run, seconds
 from crosstree.core.anonymous import anonymous
+from crosstree.core.durations import Lesson, pattern_of, size_class
 from crosstree.core.edits import Grant
 from crosstree.core.queues import QueueSpec, Quota
 from crosstree.core.record import Recording
@@ -115,6 +116,18 @@ def test_a_job_that_does_not_start_within_the_horizon_is_1(desk: Desk) -> None:
 def test_nodes_that_are_added_let_it_start_now(desk: Desk) -> None:
     assert desk.ask(a_job(8), add=("s0l0",))[1]["jobs"][0]["inSeconds"] == 0.0
     assert desk.ask(a_job(8), add=(f"4:{H100}",))[1]["jobs"][0]["inSeconds"] == 0.0
+
+
+def test_a_job_that_says_nothing_of_its_duration_is_taken_to_run_as_its_like_did(desk: Desk) -> None:
+    lessons = {"default": (Lesson(pattern_of("mine"), size_class(32), 9, (7200,) * 9, NOW),)}
+    recording = opened(desk.snapshot)
+    line = (a_gang(8, name="next", created=NOW - 30, expected=for_seconds(60)),)
+    save(replace(recording, snapshot=replace(recording.snapshot, gangs=line), lessons=lessons), desk.snapshot)
+    _, told = desk.ask(a_job(4))
+    assert told["jobs"][0]["reason"] == "ReservedForOther"
+    (job,) = gangs(opened(desk.snapshot), Asked(jobs=(desk.file(a_job(4)),)))
+    assert job.expected is not None
+    assert job.expected.seconds == 7200.0
 
 
 def test_a_drain_alone_is_0_and_says_who_is_stopped(desk: Desk) -> None:
