@@ -200,6 +200,22 @@ def invariants(
 
 
 @app.command()
+def tables(
+    figures: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines of `simulate`.")],
+    write: Annotated[bool, typer.Option("--write", help="Into docs/explanation/simulator.md.")] = False,
+) -> None:
+    """Write figures of replays as Markdown tables."""
+    from bench import tables as pages
+    from bench.bars import taken
+
+    text = pages.pages(taken(figures.read_text()))
+    if write:
+        pages.write(text)
+    else:
+        typer.echo(text, nl=False)
+
+
+@app.command()
 def verdict(
     figures: Annotated[Path, typer.Argument(metavar="FILE", help="JSON lines that benches have written.")],
     no_color: NoColor = False,
