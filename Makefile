@@ -18,11 +18,11 @@ STAMP  := $(VENV)/.ready-$(shell cat requirements/dev.txt pyproject.toml | cksum
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-cluster test-e2e chaos check format verify generate bench \
-        simulate cluster-up cluster-down binaries lock clean image sbom audit trainer
+.PHONY: help setup demo test test-unit test-invariants test-cluster test-e2e chaos check format verify generate \
+        bench simulate cluster-up cluster-down binaries lock clean image sbom audit trainer
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  \033[36m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with crosstree in it (seconds when nothing changed)
 
@@ -41,11 +41,15 @@ $(STAMP):
 demo: setup binaries ## A mixed fleet, a dozen jobs, a lost node, and a table of what happened
 	@$(BIN)/python demo/run.py
 
-test: setup binaries check audit test-unit test-cluster ## All tests that need no root
+test: setup binaries check audit test-unit test-invariants test-cluster ## All tests that need no root
 
 test-unit: setup ## Tests without an API server
 	@echo "==> unit, property, golden and architecture tests"
 	@$(BIN)/python -m pytest -m "not cluster and not e2e" $(ARGS)
+
+test-invariants: setup ## OPERATIONS=100000 at random on simulated clusters, against what must never happen
+	@echo "==> what must never happen, in $(or $(OPERATIONS),100000) operations at random"
+	@OPERATIONS=$(or $(OPERATIONS),100000) $(BIN)/python -m pytest tests/properties/test_invariants.py --numprocesses $(JOBS)
 
 test-cluster: setup binaries ## Tests against a real API server (CROSSTREE_TEST_KUBECONFIG, else a local one)
 	@echo "==> tests against a real API server"

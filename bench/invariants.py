@@ -15,13 +15,6 @@ EPISODE = 250
 """Operations on one cluster before another one is made."""
 
 
-OPERATIONS_IN_CI = 100_000
-"""Operations that a test run does in all."""
-
-SHARDS = 8
-"""Parts of them, each a test of its own, so that several workers can share them."""
-
-
 @dataclass(slots=True)
 class Tally:
     """What a run came to.

@@ -1,11 +1,13 @@
 """S16: whatever is done to a cluster in whatever order, what must never happen does not.
 
 Rules and judge are those of `python -m bench invariants`, which does a million operations. Here hypothesis looks for
-short histories, which it can shrink, and seeded episodes add length.
+short histories, which it can shrink, and seeded episodes add length: OPERATIONS of them, a few if not said, 100,000 by
+`make test-invariants`.
 """
 
 from __future__ import annotations
 
+import os
 from random import Random
 
 import pytest
@@ -13,8 +15,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from bench.invariants import OPERATIONS_IN_CI, SHARDS, run
+from bench.invariants import run
 from bench.world import World
+
+OPERATIONS = int(os.environ.get("OPERATIONS", "4000"))
+SHARDS = 8
+"""Parts of them, each a test of its own, so that several workers can share them."""
 
 CHANCE = st.randoms(use_true_random=False)
 
@@ -46,6 +52,6 @@ TestAnyHistory.settings = settings(
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_nothing_forbidden_happens_in_long_histories(shard: int) -> None:
-    found = run(OPERATIONS_IN_CI // SHARDS, seed=1_000_000 * (shard + 1))
+    found = run(OPERATIONS // SHARDS, seed=1_000_000 * (shard + 1))
     assert not found.violations, found.violations[0]
-    assert found.evictions > 100, "the histories are too tame"
+    assert found.plans > found.operations

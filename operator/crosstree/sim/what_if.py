@@ -150,11 +150,12 @@ def ahead(
     asked = {gang.uid: gang.key for gang in snapshot.gangs}
     first: dict[str, tuple[WaitReason, str]] = {}
     positions: dict[str, int] = {}
+    _settle(loop, port)
+    # Only what they are told now is read: who waits later is not told why in words, which is most of a cycle's work.
+    loop = SchedulingLoop(port, replace(policy, sentences=False), clock)
     while True:
+        _remember(port, first, positions)
         _settle(loop, port)
-        for uid, wait in port.waits.items():
-            first.setdefault(uid, (wait.reason, wait.message))
-            positions.setdefault(wait.key, wait.position)
         if watch is not None:
             watch(clock.now() - now)
         due = loop.due()
@@ -170,6 +171,15 @@ def ahead(
         positions,
         clock.now(),
     )
+
+
+def _remember(
+    port: Continuation, first: dict[str, tuple[WaitReason, str]], positions: dict[str, int]
+) -> None:
+    """Keep what everybody was told first."""
+    for uid, wait in port.waits.items():
+        first.setdefault(uid, (wait.reason, wait.message))
+        positions.setdefault(wait.key, wait.position)
 
 
 def _settle(loop: SchedulingLoop, port: Continuation) -> None:
