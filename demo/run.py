@@ -20,7 +20,19 @@ import yaml
 
 from crosstree.base.errors import CrosstreeError
 from demo.audit import Audit
-from demo.jobs import IMPOSSIBLE, JOBS, LOSS_AFTER, NAMESPACE, RECOVERS, VENDORS, manifest
+from demo.jobs import (
+    BORROWS,
+    IMPOSSIBLE,
+    JOBS,
+    LOSS_AFTER,
+    NAMESPACE,
+    OWNS,
+    QUEUES,
+    RECOVERS,
+    RESERVES,
+    VENDORS,
+    manifest,
+)
 from demo.report import Report
 from demo.stage import HERE, Stage, crosstree, stage
 from demo.story import JOBS as PATH
@@ -30,6 +42,7 @@ from localcluster.faults import NodeFailure, fail_node, heal_node
 from localcluster.progress import Lines
 
 POOLS_WITHIN = 30.0
+SOON = 20.0
 DONE_WITHIN = 120.0
 
 
@@ -57,6 +70,14 @@ def play(made: Stage, report: Report) -> Story:
     """Submit the jobs, take a node away, and watch until everything has ended."""
     api = made.api
     api.post("/apis/crosstree.dev/v1alpha1/aiclusters", yaml.safe_load((HERE / "aicluster.yaml").read_text()))
+    for name, spec in QUEUES.items():
+        body = {
+            "apiVersion": "crosstree.dev/v1alpha1",
+            "kind": "JobQueue",
+            "metadata": {"name": name},
+            "spec": spec,
+        }
+        api.post("/apis/crosstree.dev/v1alpha1/jobqueues", body)
     api.post("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     _wait_for_pools(made, report)
     report.heading(f"The cluster: {made.nodes} simulated nodes, found and sorted into pools by the operator")
@@ -76,6 +97,8 @@ def play(made: Stage, report: Report) -> Story:
         time.sleep(0.1)
         story.look()
 
+    _reserve(made, report, story)
+    _take_back(made, report, story)
     lost = _lose_a_node(made, report, story)
     finish = {job.name for job in JOBS} - {IMPOSSIBLE}
     ended = story.until(
@@ -92,6 +115,8 @@ def play(made: Stage, report: Report) -> Story:
     for name in sorted(finish):
         report.promise(f"{name} succeeded", kept=story.lives[name].phase == "Succeeded")
     again, never = story.lives[RECOVERS], story.lives[IMPOSSIBLE]
+    stopped = [name for name in BORROWS if int(story.lives[name].status.get("attempt", 0)) > 1]
+    report.promise(f"one of {' and '.join(BORROWS)} made room, and ran again", kept=len(stopped) == 1)
     report.promise(f"{RECOVERS} lost its node and ran again", kept=int(again.status.get("attempt", 0)) >= 2)
     report.promise(
         f"{RECOVERS} ended on other nodes than the lost one", kept=bool(lost) and lost not in again.nodes
@@ -114,6 +139,26 @@ def _wait_for_pools(made: Stage, report: Report) -> None:
             return
         time.sleep(0.1)
     report.promise(f"the AICluster was ready within {POOLS_WITHIN:.0f} s", kept=False)
+
+
+def _reserve(made: Stage, report: Report, story: Story) -> None:
+    """Show when a job that waits will start, as the operator has worked it out."""
+    life = story.lives[RESERVES]
+    told = story.until(
+        lambda: bool(life.status.get("expectedStart") or life.placed is not None), SOON, made.operator.check
+    )
+    report.promise(f"{RESERVES} said when it would start", kept=told and "expectedStart" in life.status)
+    report.heading(f"When does {RESERVES} start?  $ crosstree explain {NAMESPACE}/{RESERVES}")
+    report.show(crosstree(made.kubeconfig, "explain", f"{NAMESPACE}/{RESERVES}"))
+
+
+def _take_back(made: Stage, report: Report, story: Story) -> None:
+    """Watch a queue take back what another one has borrowed."""
+    owner = story.lives[OWNS]
+    runs = story.until(lambda: owner.placed is not None, SOON, made.operator.check)
+    report.promise(f"{OWNS} got what its queue is guaranteed within {SOON:.0f} s", kept=runs)
+    report.heading("Queue chemistry has taken back what it is guaranteed  $ crosstree queues")
+    report.show(crosstree(made.kubeconfig, "queues"))
 
 
 def _lose_a_node(made: Stage, report: Report, story: Story) -> str:

@@ -103,7 +103,7 @@ class Story:
         life.shown = shown
         match life.phase:
             case "Pending":
-                text = str(waiting.get("message") or waiting.get("reason") or "seen")
+                text = preempted(status) or str(waiting.get("message") or waiting.get("reason") or "seen")
                 life.events.append("waited")
             case "Starting" | "Running":
                 text = f"attempt {status.get('attempt')}: {where(status)}"
@@ -115,6 +115,12 @@ class Story:
             case _:
                 text = f"after {lasted(status)}"
         self._tell(self.now, name, life.phase, text)
+
+
+def preempted(status: dict[str, Any]) -> str:
+    """Say for whom a job was stopped; nothing of one that was not."""
+    told = next((one for one in status.get("conditions", ()) if one["type"] == "Preempted"), {})
+    return f"{told['reason']}: {told['message']}" if told.get("status") == "True" else ""
 
 
 def where(status: dict[str, Any]) -> str:
