@@ -34,6 +34,17 @@ def nodes_of(job: Domain | None) -> tuple[str, ...]:
     return tuple(share.name for share in placement.nodes) if placement is not None else ()
 
 
+def counted(job: Domain | None) -> tuple[object, ...] | None:
+    """Return what queues and AIClusters tell of a job; a thousand that moved in their line are not counted anew."""
+    if not isinstance(job, Job):
+        return None
+    progress = job.progress
+    placed = progress.placement
+    held = (placed.pool, placed.model, job.workers) if placed is not None else None
+    told = (held, progress.started_at, progress.finished_at, progress.restarts)
+    return job.uid, job.queue, job.suspend, job.deleting, job.gang.devices, *told
+
+
 def only_told(before: Domain | None, after: Domain | None) -> bool:
     """Say whether only the status of an object changed, which is our own doing."""
     if before is None or after is None or type(before) is not type(after):

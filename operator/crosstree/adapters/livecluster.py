@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from crosstree.adapters.changes import NodeUsers, only_told, spec_of, unseated
+from crosstree.adapters.changes import NodeUsers, counted, only_told, spec_of, unseated
 from crosstree.adapters.holds import Holds
 from crosstree.adapters.layouts import Layouts
 from crosstree.adapters.neighbours import Catalog, Listener
@@ -259,9 +259,10 @@ class LiveCluster:
             self._waiting.taught(key)
         if kind is Kind.JOB:
             self._waiting.look_at(key)
-            for job in (before, after):
-                if isinstance(job, Job):
-                    self._mark_owners(job)
+            if counted(before) != counted(after):
+                for job in (before, after):
+                    if isinstance(job, Job):
+                        self._mark_owners(job)
             self._users.note(key, before, after)
         elif spec_of(before) != spec_of(after):
             if kind in (Kind.CLUSTER, Kind.QUEUE):

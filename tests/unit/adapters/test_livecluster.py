@@ -438,3 +438,14 @@ def test_two_clusters_have_snapshots_of_their_own() -> None:
     assert [len(snapshot.gangs) for snapshot in world.live.view()] == [0, 1]
     with pytest.raises(KeyError):
         world.live.snapshot_of("north")
+
+
+def test_a_job_that_is_only_told_something_is_not_counted_anew(world: World) -> None:
+    world.put(Kind.JOB, a_job())
+    assert {("AICluster", "east"), ("JobQueue", "default")} <= set(world.heard.marks)
+    world.heard.marks.clear()
+    told = Progress(observed={"waiting": {"reason": "NotEnoughFree"}})
+    world.put(Kind.JOB, replace(a_job(version=2), progress=told))
+    assert world.heard.marks == [("TrainingJob", "default/j")]
+    world.put(Kind.JOB, placed(a_job(), "n0", "n1", version=3))
+    assert {("AICluster", "east"), ("JobQueue", "default")} <= set(world.heard.marks)
