@@ -216,3 +216,21 @@ def test_the_status_of_a_queue_changes_no_snapshot(world: World) -> None:
     before = world.east
     world.put(Kind.QUEUE, replace(queue, resource_version="2", observed={"running": 3}))
     assert world.east is before
+
+
+def test_what_happens_to_one_gang_leaves_all_others_the_same_objects(world: World) -> None:
+    for number in range(4):
+        world.put(Kind.JOB, placed(a_job(f"j{number}", workers=1), f"n{number}"))
+    for number in range(4, 50):
+        world.put(Kind.JOB, a_job(f"j{number:02d}"))
+    before = world.east
+    world.put(Kind.JOB, told_to_stop(placed(a_job("j0", workers=1), "n0"), 990.0))
+    after = world.east
+    assert after.gangs is before.gangs
+    assert after.masks is before.masks
+    assert [one is other for one, other in zip(before.running, after.running, strict=True)] == [
+        False,
+        True,
+        True,
+        True,
+    ]
