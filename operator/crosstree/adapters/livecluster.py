@@ -265,18 +265,22 @@ class LiveCluster:
                         self._mark_owners(job)
             self._users.note(key, before, after)
         elif spec_of(before) != spec_of(after):
-            if kind in (Kind.CLUSTER, Kind.QUEUE):
-                self._tree.invalidate()
-                self._waiting.look_at_all()
-                for queue in self.store.queues:
-                    self._listener.mark(Kind.QUEUE, queue)
-            for pool in self.store.pools.values():
-                if kind is Kind.CLUSTER and pool.cluster == key:
-                    self._listener.mark(Kind.POOL, pool.name)
+            self._respecified(kind, key)
         if only_told(before, after) and not unseated(before, after):
             self._listener.wake_lazily()
         else:
             self._listener.wake()
+
+    def _respecified(self, kind: Kind, key: str) -> None:
+        """An AICluster or JobQueue has another spec, came or went: every job and every queue may depend on it."""
+        if kind in (Kind.CLUSTER, Kind.QUEUE):
+            self._tree.invalidate()
+            self._waiting.look_at_all()
+            for queue in self.store.queues:
+                self._listener.mark(Kind.QUEUE, queue)
+        for pool in self.store.pools.values():
+            if kind is Kind.CLUSTER and pool.cluster == key:
+                self._listener.mark(Kind.POOL, pool.name)
 
     def _mark_owners(self, job: Job) -> None:
         queue = self.store.queues.get(job.queue)
