@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from crosstree.adapters.changes import NodeUsers, counted, only_told, spec_of, unseated
 from crosstree.adapters.holds import Holds
 from crosstree.adapters.layouts import Layouts
 from crosstree.adapters.neighbours import Catalog, Listener
@@ -19,13 +18,13 @@ from crosstree.adapters.nodes import NodeSink
 from crosstree.adapters.pods import JobKey, PodSink
 from crosstree.adapters.promises import Promises
 from crosstree.adapters.resources import Kind
+from crosstree.adapters.ripples import Ripples
 from crosstree.adapters.services import ServiceSink
 from crosstree.adapters.store import Domain, ObjectStore, Translate
 from crosstree.adapters.tree import Tree
 from crosstree.adapters.waiting import Waiting
 from crosstree.base.clock import Clock
-from crosstree.core.admission import cluster_of
-from crosstree.core.cluster import Preset, Queue
+from crosstree.core.cluster import Preset
 from crosstree.core.columns import Columns
 from crosstree.core.cutter import MANNERS, Cutter
 from crosstree.core.discovery import Layout
@@ -35,7 +34,6 @@ from crosstree.core.ledger import suspects
 from crosstree.core.oddities import Oddity
 from crosstree.core.plan import Decision, Evict, Place, Plan, Resize, Wait
 from crosstree.core.pods import NodeHealth, PodFact
-from crosstree.core.queuetree import upwards
 from crosstree.core.runs import Runs
 from crosstree.core.snapshot import Snapshot
 from crosstree.core.troubles import Troubles, collect
@@ -74,18 +72,16 @@ class LiveCluster:
         self.store = ObjectStore(translate, self._stored)
         self.healths = NodeHealths(self.columns, catalog.health_rules, self._node_changed, clock.now)
         self.node_sink = NodeSink(self.healths)
-        self.pod_sink = PodSink(self.columns, self._job_pods_changed, listener.wake_lazily)
-        self.service_sink = ServiceSink(lambda job: self._mark_job(f"{job[0]}/{job[1]}"))
+        self.pod_sink = PodSink(self.columns, self._pods_changed, listener.wake_lazily)
+        self.service_sink = ServiceSink(lambda job: self._mark(f"{job[0]}/{job[1]}"))
         self._layouts = Layouts(self.columns, self.store, catalog, fabrics)
         self._promises = Promises()
         self._holds = Holds(self.columns)
         self._runs = Runs(self._home_of)
         self._tree = Tree(self.store)
-        self._waiting = Waiting(
-            self.store, self.pods_of, self._promises, self._holds, self._runs, self._mark_job
-        )
+        self._waiting = Waiting(self.store, self.pods_of, self._promises, self._holds, self._runs, self._mark)
         self._cutter = Cutter(self.columns)
-        self._users = NodeUsers()
+        self._ripples = Ripples(listener, self.store, self._layouts, self._tree, self._waiting)
         self.synced = False
         """True once nodes, pods, what admits jobs and our own kinds have all been read; no plan is made before."""
 
@@ -108,7 +104,7 @@ class LiveCluster:
                     self._listener.mark(Kind.POOL, pool.name)
             views.append(snapshot)
         for key in self._promises.let_out(now):
-            self._mark_job(key)
+            self._mark(key)
         self._cutter.keep(views)
         self._runs.keep(set(layouts))
         return tuple(views)
@@ -136,15 +132,15 @@ class LiveCluster:
                 case Place():
                     self._promises.place(job, decision)
                     self._waiting.look_at(job.key)
-                    self._mark_job(job.key)
+                    self._mark(job.key)
                     self._listener.wake()
                 case Evict() | Resize():
                     ordered.add(job.key)
                     if self._promises.order(job, decision, plan.cluster):
-                        self._mark_job(job.key)
+                        self._mark(job.key)
                 case Wait():
                     if self._promises.wait(decision, job.generation):
-                        self._mark_job(job.key)
+                        self._mark(job.key)
         self._promises.recall(plan.cluster, ordered)
 
     # facts for reconcilers --------------------------------------------------------------------------------
@@ -250,56 +246,17 @@ class LiveCluster:
     def _is_accelerator(self, resource: str) -> bool:
         return self._layouts.is_accelerator(resource)
 
+    # Made before what answers to it: looked up when something changes.
+
     def _stored(self, kind: Kind, key: str, before: Domain | None, after: Domain | None) -> None:
-        """Pass on what a change of one of our objects means for others."""
-        self._listener.mark(kind, key)
-        if kind in (Kind.CLUSTER, Kind.POOL):
-            self._layouts.invalidate()
-        if isinstance(after, Queue) and isinstance(before, Queue) and before.lessons != after.lessons:
-            self._waiting.taught(key)
-        if kind is Kind.JOB:
-            self._waiting.look_at(key)
-            if counted(before) != counted(after):
-                for job in (before, after):
-                    if isinstance(job, Job):
-                        self._mark_owners(job)
-            self._users.note(key, before, after)
-        elif spec_of(before) != spec_of(after):
-            self._respecified(kind, key)
-        if only_told(before, after) and not unseated(before, after):
-            self._listener.wake_lazily()
-        else:
-            self._listener.wake()
-
-    def _respecified(self, kind: Kind, key: str) -> None:
-        """An AICluster or JobQueue has another spec, came or went: every job and every queue may depend on it."""
-        if kind in (Kind.CLUSTER, Kind.QUEUE):
-            self._tree.invalidate()
-            self._waiting.look_at_all()
-            for queue in self.store.queues:
-                self._listener.mark(Kind.QUEUE, queue)
-        for pool in self.store.pools.values():
-            if kind is Kind.CLUSTER and pool.cluster == key:
-                self._listener.mark(Kind.POOL, pool.name)
-
-    def _mark_owners(self, job: Job) -> None:
-        queue = self.store.queues.get(job.queue)
-        for one in upwards(queue, self.store.queues) if queue is not None else ():
-            self._listener.mark(Kind.QUEUE, one.name)
-        owner = cluster_of(job, self.store.clusters)
-        if not isinstance(owner, Wait):
-            self._listener.mark(Kind.CLUSTER, owner.name)
+        self._ripples.stored(kind, key, before, after)
 
     def _node_changed(self, name: str) -> None:
-        for key in self._users.of(name):
-            self._mark_job(key)
-        self._listener.wake()
+        self._ripples.node(name)
 
-    def _job_pods_changed(self, job: JobKey) -> None:
-        key = f"{job[0]}/{job[1]}"
-        self._waiting.look_at(key)
-        self._mark_job(key)
-        self._listener.wake_lazily()
+    def _pods_changed(self, job: JobKey) -> None:
+        self._ripples.pods(job)
 
-    def _mark_job(self, key: str) -> None:
+    def _mark(self, key: str) -> None:
+        """Have a job looked at."""
         self._listener.mark(Kind.JOB, key)
