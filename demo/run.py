@@ -98,8 +98,8 @@ def play(made: Stage, report: Report) -> Story:
         story.look()
 
     _reserve(made, report, story)
-    _take_back(made, report, story)
     lost = _lose_a_node(made, report, story)
+    _take_back(made, report, story)
     finish = {job.name for job in JOBS} - {IMPOSSIBLE}
     ended = story.until(
         lambda: all(story.lives[name].phase in ("Succeeded", "Failed") for name in finish),
@@ -144,12 +144,13 @@ def _wait_for_pools(made: Stage, report: Report) -> None:
 def _reserve(made: Stage, report: Report, story: Story) -> None:
     """Show when a job that waits will start, as the operator has worked it out."""
     life = story.lives[RESERVES]
-    told = story.until(
-        lambda: bool(life.status.get("expectedStart") or life.placed is not None), SOON, made.operator.check
+    story.until(lambda: bool(life.status.get("expectedStart") or life.placed), SOON, made.operator.check)
+    start, sure = (
+        life.status.get("expectedStart", ""),
+        (life.status.get("forecast") or {}).get("confidence", 0),
     )
-    report.promise(f"{RESERVES} said when it would start", kept=told and "expectedStart" in life.status)
-    report.heading(f"When does {RESERVES} start?  $ crosstree explain {NAMESPACE}/{RESERVES}")
-    report.show(crosstree(made.kubeconfig, "explain", f"{NAMESPACE}/{RESERVES}"))
+    report.promise(f"{RESERVES} said when it would start", kept=bool(start))
+    report.heading(f"{RESERVES} has nodes reserved: it is expected to start at {start}, {sure} % sure")
 
 
 def _take_back(made: Stage, report: Report, story: Story) -> None:
