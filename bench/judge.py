@@ -106,8 +106,10 @@ class Judge:
         if sorted(answers) != sorted(gangs):
             raise Violation(f"answered {sorted(answers)}, but {sorted(gangs)} wait.")
         for one in plan.decisions:
-            silent = isinstance(one, Wait) and self._policy.sentences and len(one.message) < 10
-            if silent or (isinstance(one, Wait) and one.key != gangs[one.uid].key):
+            if not isinstance(one, Wait):
+                continue
+            silent = self._policy.sentences and len(one.message) < 10
+            if silent or one.key != gangs[one.uid].key:
                 raise Violation(f"{one.key} is told {one.message!r}.")
 
     # where they go ----------------------------------------------------------------------------------------
