@@ -6,6 +6,7 @@ that was forgotten. Whose promise is void stands in line again in the same cycle
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -86,7 +87,7 @@ def _still_there(promise: Promise, desk: Desk) -> list[Running]:
         one
         for one in desk.snapshot.running
         if one.gang.uid in wanted
-        and one.began <= promise.since
+        and math.floor(one.began) <= promise.since  # which is in whole seconds
         and (one.leaving or one.workers > size.get(one.gang.uid, 0))
     ]
     return sorted(found, key=lambda one: wanted[one.gang.uid])

@@ -129,6 +129,15 @@ def test_a_victim_that_came_back_since_is_another_matter(full: Snapshot, empty: 
     assert not [one for one in answers if isinstance(one, Evict)]
 
 
+def test_a_victim_that_began_in_the_second_in_which_the_plan_was_made_is_stopped(empty: Snapshot) -> None:
+    low = running(a_gang(8, name="low"), empty.names, empty, began=NOW + 0.2)
+    snapshot = with_running(empty, low, manners=Manners(min_runtime=0.0))
+    (answer,) = decided(snapshot, high(), now=NOW + 0.9)
+    assert isinstance(answer, Wait)
+    order, _ = decided(snapshot, replace(high(), promise=answer.promise), now=NOW + 0.95)
+    assert isinstance(order, Evict)
+
+
 def test_the_plan_is_void_once_it_has_expired(full: Snapshot) -> None:
     gang = planned(full, high())
     assert gang.promise is not None
