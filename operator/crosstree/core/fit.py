@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -39,11 +40,22 @@ class Request:
 
 def request_of(gang: Gang, pool: Pool, resources: tuple[str, ...]) -> Request:
     """Translate a gang's request into columns of a snapshot with these `resources`."""
+    return _request(gang.requests, gang.devices, pool.resource, pool.column, resources)
+
+
+@lru_cache(maxsize=4096)  # asked for dozens of times a gang and cycle, of a few shapes
+def _request(
+    requests: tuple[tuple[str, int], ...],
+    devices: int,
+    resource: str,
+    column: int,
+    resources: tuple[str, ...],
+) -> Request:
     index = {name: column for column, name in enumerate(resources)}
-    wanted = [(name, amount) for name, amount in gang.requests if amount > 0 and name != pool.resource]
+    wanted = [(name, amount) for name, amount in requests if amount > 0 and name != resource]
     return Request(
-        device_column=pool.column,
-        devices=gang.devices,
+        device_column=column,
+        devices=devices,
         columns=tuple(index[name] for name, _ in wanted if name in index),
         amounts=tuple(amount for name, amount in wanted if name in index),
         missing=tuple(name for name, _ in wanted if name not in index),

@@ -37,16 +37,16 @@ def longer(gang: Gang, running: tuple[Running, ...], now: float) -> Bool:
     expected = gang.expected
     if expected is None or expected.confidence <= 0:
         return np.zeros(len(running), np.bool_)
-    mine = stands_as_of(gang)
+    mine, least = stands_as_of(gang), now + MUCH * expected.seconds
 
     def may(one: Running) -> bool:
         theirs = one.gang
         return (
-            theirs.queue == gang.queue
+            one.ends > least + one.restart_cost + one.grace
+            and theirs.queue == gang.queue
             and theirs.priority == gang.priority
             and theirs.expected is not None
             and theirs.expected.confidence > 0
-            and one.ends - now > MUCH * expected.seconds + one.restart_cost + one.grace
             and stands_as_of(theirs) > mine
         )
 
