@@ -53,10 +53,9 @@ class Claims:
         names = sorted({one.gang.queue for one in running})
         index = {name: position for position, name in enumerate(names)}
         self._names = names
+        self._index = index
         self._queue = np.array([index[one.gang.queue] for one in running], np.int64)
-        models = sorted({one.model for one in running})
-        self._models = models
-        self._model = np.array([models.index(one.model) for one in running], np.int64)
+        self._holds: dict[str, Bool] = {}
         self._tree = tree_of(queues)
         self._rates = rates_of(self._tree)
         self._guarantees = guarantees_of(self._tree, self._rates)
@@ -64,6 +63,8 @@ class Claims:
         self._covered: Int64 = np.zeros(len(running), np.int64)
         """Bit d is set where the queue at depth d above a gang, 0 for the root, pays for it."""
         self._members: dict[str, list[int]] = {}
+        self._shared: dict[str, Int64] = {}
+        self._paid: dict[tuple[str, int], Book] = {}
         if self._guaranteed:
             self._cover()
 
@@ -77,21 +78,19 @@ class Claims:
         if not self._guaranteed:
             return Grounds(lower, nobody)
         mine = self._accounts.chain(gang.queue)[::-1]
-        shared = np.zeros(len(self._names), np.int64)
-        owed = np.zeros((len(self._names), len(self._models)), np.bool_)
-        for position, name in enumerate(self._names):
-            theirs = self._accounts.chain(name)[::-1]
-            shared[position] = _common(mine, theirs)
-            for column, held in enumerate(self._models):
-                if held == model and name != gang.queue:
-                    owed[position, column] = self._accounts.reclaimable(gang.queue, name, model, devices) > 0
+        shared = self._common(gang.queue)
+        owed = np.zeros(len(self._names), np.bool_)
+        for name in self._accounts.owing(gang.queue, model, devices):
+            position = self._index.get(name)
+            if position is not None:
+                owed[position] = True
         gains = sum(
             1 << depth for depth, name in enumerate(mine) if self._would_cover(name, gang, model, devices)
         )
         common = (np.int64(1) << shared[self._queue]) - 1  # bits of the queues that both stand under
         outside = np.asarray((self._covered & ~common) == 0)
         inside = np.asarray((self._covered & common & ~np.int64(gains)) == 0)
-        reclaimed = outside & owed[self._queue, self._model]
+        reclaimed = outside & owed[self._queue] & self._holding(model)
         return Grounds((lower & outside & inside) | reclaimed, reclaimed)
 
     def _cover(self) -> None:
@@ -114,7 +113,9 @@ class Claims:
                 if self._guarantees.get(name, NOTHING) is NOTHING:
                     continue
                 self._members.setdefault(name, []).append(at)
-                book = books.setdefault(name, self._book(name))
+                book = books.get(name)
+                if book is None:
+                    book = books[name] = self._book(name)
                 if book.covers(one.model, one.devices):
                     book.add(one.model, one.devices, 1)
                     self._covered[at] |= 1 << depth
@@ -123,14 +124,31 @@ class Claims:
         """Say whether a queue's guarantee would pay for a gang, after those of its priority that it pays for now."""
         if self._guarantees.get(name, NOTHING) is NOTHING:
             return False
-        book = self._book(name)
-        for at in self._members.get(name, ()):
-            one = self._running[at]
-            if one.gang.priority < gang.priority:
-                break
-            if book.covers(one.model, one.devices):
-                book.add(one.model, one.devices, 1)
+        book = self._paid.get((name, gang.priority))
+        if book is None:
+            book = self._paid[name, gang.priority] = self._book(name)
+            for at in self._members.get(name, ()):
+                one = self._running[at]
+                if one.gang.priority < gang.priority:
+                    break
+                if book.covers(one.model, one.devices):
+                    book.add(one.model, one.devices, 1)
         return book.covers(model, devices)
+
+    def _common(self, queue: str) -> Int64:
+        """Count the queues, from the root down, that a queue shares with each that holds something: int64."""
+        if queue not in self._shared:
+            mine = self._accounts.chain(queue)[::-1]
+            found = (_common(mine, self._accounts.chain(name)[::-1]) for name in self._names)
+            self._shared[queue] = np.fromiter(found, np.int64, count=len(self._names))
+        return self._shared[queue]
+
+    def _holding(self, model: str) -> Bool:
+        """Mark the running gangs that hold a model."""
+        if model not in self._holds:
+            every = (one.model == model for one in self._running)
+            self._holds[model] = np.fromiter(every, np.bool_, count=len(self._running))
+        return self._holds[model]
 
     def _book(self, name: str) -> Book:
         return Book(self._tree.specs[name], self._guarantees[name], self._rates[name])

@@ -23,7 +23,7 @@ from crosstree.core.quota import Accounts, Excess
 from crosstree.core.reserve import Search
 from crosstree.core.sizes import sizes_of, smallest, up_to
 from crosstree.core.snapshot import NodeState, Snapshot
-from crosstree.core.tried import Tried
+from crosstree.core.tried import Shape, Shapes, Tried
 from crosstree.core.workload import Gang
 
 UNKEPT = 0.5
@@ -51,10 +51,17 @@ class Desk:
     search: Search
     quotas: Expiry
     clearing: Clearing = field(default_factory=Clearing)
-    _tried: Tried = field(default_factory=Tried)
+    shapes: Shapes = field(default_factory=Shapes)
+    _tried: Tried = field(init=False)
     _due: list[float] = field(default_factory=list)
     _told: list[int] = field(default_factory=lambda: [0])
     """How many gangs have been told when they start."""
+    _limits: dict[tuple[str, Shape], tuple[int, Excess | None]] = field(default_factory=dict)
+    """Answers of `limit` by queue and shape, each with the number of bookings it holds for."""
+
+    def __post_init__(self) -> None:
+        """Let what has failed share the numbers of shapes."""
+        object.__setattr__(self, "_tried", Tried(self.shapes))
 
     def book(self, gang: Gang, place: Place) -> Place:
         """Take a place that is on the trial already into the accounts as well."""
@@ -63,6 +70,13 @@ class Desk:
 
     def limit(self, gang: Gang) -> Excess | None:
         """Return the limit that keeps a gang from starting on any model it takes; None where one is left to it."""
+        key = (gang.queue, self.shapes.of(gang))
+        known = self._limits.get(key)
+        if known is None or known[0] != self.accounts.bookings:
+            known = self._limits[key] = (self.accounts.bookings, self._limit(gang))
+        return known[1]
+
+    def _limit(self, gang: Gang) -> Excess | None:
         first: Excess | None = None
         for pool in self.snapshot.pools:
             if not wanted(gang, pool):
@@ -107,8 +121,10 @@ class Desk:
     @property
     def keeps_places(self) -> bool:
         """Tell whether the next reservation keeps its place, or is only foretold."""
-        kept = {Backfill.NONE: 0, Backfill.EASY: 1, Backfill.CONSERVATIVE: self.policy.reservations}
-        return len(self.horizon.reservations) < kept[self.snapshot.manners.backfill]
+        backfill, most = self.snapshot.manners.backfill, self.policy.reservations
+        if backfill is not Backfill.CONSERVATIVE:
+            most = 1 if backfill is Backfill.EASY else 0
+        return len(self.horizon.reservations) < most
 
     def foresee(self, gang: Gang) -> Forecast | None:
         """Say when the limits that keep a gang from starting are expected to leave room for it; None if unknown."""

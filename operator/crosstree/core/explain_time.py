@@ -18,7 +18,7 @@ from crosstree.core.placement.pack import pack
 from crosstree.core.plan import Forecast, Wait, WaitReason
 from crosstree.core.sizes import smallest
 from crosstree.core.start import Refused
-from crosstree.core.tried import Shape, shape_of
+from crosstree.core.tried import Shape
 from crosstree.core.workload import Gang
 
 _ROUNDING = ((3_600.0, 60), (21_600.0, 300), (86_400.0, 1_800))
@@ -44,7 +44,7 @@ class TimeWords:
         if not one.ahead:
             return None
         gang, desk = one.gang, self._desk
-        shape = shape_of(gang)
+        shape = desk.shapes.of(gang)
         if shape not in self._fits:
             self._fits[shape] = "" if desk.search.hopeless(gang) else self._where_it_fits(gang)
         name = self._fits[shape]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heapreplace
+from operator import itemgetter
 
 from crosstree.core.policy import Order
 from crosstree.core.quota import Accounts
@@ -14,6 +15,7 @@ _Standing = tuple[int, bool, float, str, str]
 """Where a gang stands among those of its queue."""
 _Rule = Callable[[Gang], _Standing]
 _Key = tuple[tuple[float, float], _Standing]
+_Place = tuple[_Standing, Gang]
 
 _UNSETTLED: _Key = ((0.0, 0.0), (0, False, 0.0, "", ""))
 
@@ -41,7 +43,7 @@ def line(gangs: Iterable[Gang], accounts: Accounts, order: Order = Order.AGE) ->
         way = [root]
         while isinstance(below := way[-1].heap[0][1], _Fork):
             way.append(below)
-        yield below.at + 1, below.head
+        yield below.at + 1, below.head[1]
         below.at += 1
         for fork in reversed(way):
             fork.turn(accounts)
@@ -50,17 +52,16 @@ def line(gangs: Iterable[Gang], accounts: Accounts, order: Order = Order.AGE) ->
 class _Lane:
     """The gangs of one queue; `beside` where queues stand below it, which they compete with."""
 
-    __slots__ = ("at", "beside", "gangs", "queue", "rule")
+    __slots__ = ("at", "beside", "gangs", "queue")
 
-    def __init__(self, queue: str, gangs: Sequence[Gang], rule: _Rule, *, beside: bool) -> None:
+    def __init__(self, queue: str, gangs: Sequence[_Place], *, beside: bool) -> None:
         self.queue = queue
-        self.rule = rule
         self.gangs = gangs
         self.beside = beside
         self.at = 0
 
     @property
-    def head(self) -> Gang:
+    def head(self) -> _Place:
         return self.gangs[self.at]
 
     @property
@@ -71,16 +72,15 @@ class _Lane:
 class _Fork:
     """A queue with others below it, those first that go first."""
 
-    __slots__ = ("heap", "queue", "rule")
+    __slots__ = ("heap", "queue")
     beside = False
 
-    def __init__(self, queue: str, rule: _Rule) -> None:
+    def __init__(self, queue: str) -> None:
         self.queue = queue
-        self.rule = rule
         self.heap: list[tuple[_Key, _Fork | _Lane]] = []
 
     @property
-    def head(self) -> Gang:
+    def head(self) -> _Place:
         return self.heap[0][1].head
 
     @property
@@ -106,18 +106,18 @@ class _Fork:
 
 def _grown(gangs: Iterable[Gang], accounts: Accounts, order: Order) -> _Fork:
     """Return the part of the tree in which gangs wait."""
-    queues: dict[str, list[Gang]] = {}
-    for gang in in_order(gangs, order):
-        queues.setdefault(gang.queue, []).append(gang)
-    chains = {name: accounts.chain(name) for name in queues}
+    queues: dict[str, list[_Place]] = {}
     rule = _RULES[order]
-    forks = {name: _Fork(name, rule) for chain in chains.values() for name in chain[1:]}
-    root = _Fork("", rule)
+    for place in sorted(((rule(gang), gang) for gang in gangs), key=itemgetter(0)):
+        queues.setdefault(place[1].queue, []).append(place)
+    chains = {name: accounts.chain(name) for name in queues}
+    forks = {name: _Fork(name) for chain in chains.values() for name in chain[1:]}
+    root = _Fork("")
     children: list[tuple[str, _Fork | _Lane]] = []
     for name, members in queues.items():
         inner = name in forks
         above = name if inner else next(iter(chains[name][1:]), "")
-        children.append((above, _Lane(name, members, rule, beside=inner)))
+        children.append((above, _Lane(name, members, beside=inner)))
     for name, fork in forks.items():
         children.append((next(iter(accounts.chain(name)[1:]), ""), fork))
     for above, child in children:
@@ -127,10 +127,10 @@ def _grown(gangs: Iterable[Gang], accounts: Accounts, order: Order) -> _Fork:
 
 
 def _key(child: _Fork | _Lane, accounts: Accounts) -> _Key:
-    gang = child.head
+    standing, gang = child.head
     least = gang.sizes[-1] if gang.sizes else gang.workers
     rank = accounts.rank(child.queue, gang.models, least * gang.devices, beside=child.beside)
-    return rank, child.rule(gang)
+    return rank, standing
 
 
 def _standing(gang: Gang) -> _Standing:

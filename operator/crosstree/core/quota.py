@@ -9,7 +9,7 @@ without a guarantee.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from crosstree.core.book import UNLIMITED, Book, Excess, Usage
 from crosstree.core.fairshare import NOTHING, guarantees_of, rates_of
@@ -25,7 +25,7 @@ _GUARANTEED, _BEYOND = 0.0, 1.0
 class Accounts:
     """The books of all queues. Mutable, with checkpoint and rollback like `capacity.Trial`.
 
-    Every question costs O(depth of the tree times models held).
+    Every question costs O(depth of the tree times models held); one asked again before anything is booked costs O(1).
 
     Args:
         queues: The tree.
@@ -34,6 +34,7 @@ class Accounts:
 
     Attributes:
         given: Bookings in force that gave something back: while it stays, ranks only grow.
+        bookings: All that were made or undone: while it stays, so does every answer.
     """
 
     def __init__(
@@ -50,9 +51,16 @@ class Accounts:
             name: Book(QueueSpec(name), NOTHING, rates[name]) for name in sorted(self._inner)
         }
         self._chains: dict[str, tuple[Book, ...]] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
+        self._sides: dict[str, tuple[Book, ...]] = {}
+        # Answers that hold until something is booked: most gangs of a cycle ask what others asked.
+        self._broken: dict[tuple[str, str, int], Excess | None] = {}
+        self._ranks: dict[tuple[str, tuple[str, ...], int, bool], tuple[float, float]] = {}
+        self._lenders: dict[tuple[str, str], tuple[tuple[str, Book], ...]] = {}
         self._own: dict[tuple[str, str], int] = {}
         self._undo: list[tuple[str, str, int, int]] = []
         self.given = 0
+        self.bookings = 0
         # Many gangs, few queues: summed up before it is booked.
         sums: dict[tuple[str, str], list[int]] = {}
         for one in running:
@@ -75,11 +83,11 @@ class Accounts:
         """Return the first limit, from the queue upwards, that `devices` more of a model would break; None if none."""
         if devices <= 0:
             return None
-        for book in self._chain(queue):
-            broken = book.excess(model, devices)
-            if broken is not None:
-                return broken
-        return None
+        asked = (queue, model, devices)
+        if asked not in self._broken:
+            found = (book.excess(model, devices) for book in self._chain(queue))
+            self._broken[asked] = next((one for one in found if one is not None), None)
+        return self._broken[asked]
 
     def room(self, queue: str, model: str) -> int:
         """Return how many more accelerators of a model the limits allow; `UNLIMITED` where there are none."""
@@ -115,18 +123,39 @@ class Accounts:
         down to the borrower, and none of them is left with less than its guarantee. 0 where nothing is owed, and
         between jobs of one queue.
         """
+        book, most = self._lends(owner, borrower, model)
+        return most if book is not None and book.covers(model, devices) else 0
+
+    def owing(self, owner: str, model: str, devices: int) -> frozenset[str]:
+        """Return the queues that owe accelerators of a model to one that wants `devices` of it: see `reclaimable`."""
+        key = (owner, model)
+        if key not in self._lenders:
+            found = (
+                (name, *self._lends(owner, name, model)) for name in self._holding(model) if name != owner
+            )
+            self._lenders[key] = tuple(
+                (name, book) for name, book, most in found if book is not None and most > 0
+            )
+        return frozenset(name for name, book in self._lenders[key] if book.covers(model, devices))
+
+    def _holding(self, model: str) -> list[str]:
+        return [queue for (queue, held), count in self._own.items() if held == model and count > 0]
+
+    def _lends(self, owner: str, borrower: str, model: str) -> tuple[Book | None, int]:
+        """Return the owner's book where the tree parts the two, and what the borrower has to give back there."""
         mine, theirs = self._side(owner), self._side(borrower)
         shared = 0
         while shared < min(len(mine), len(theirs)) and mine[shared] is theirs[shared]:
             shared += 1
-        if shared in (len(mine), len(theirs)) or not mine[shared].covers(model, devices):
-            return 0
-        return min(self.held(borrower, model), *(book.borrows(model) for book in theirs[shared:]))
+        if shared in (len(mine), len(theirs)):
+            return None, 0
+        held = self.held(borrower, model)
+        return mine[shared], min(held, *(book.borrows(model) for book in theirs[shared:]))
 
     # order ------------------------------------------------------------------------------------------------
 
     def rank(
-        self, queue: str, models: Sequence[str] = (), devices: int = 1, *, beside: bool = False
+        self, queue: str, models: tuple[str, ...] = (), devices: int = 1, *, beside: bool = False
     ) -> tuple[float, float]:
         """Return what orders a queue among those of the same parent: the smaller comes first.
 
@@ -142,6 +171,15 @@ class Accounts:
         """
         if not self._tree.specs:
             return (_BEYOND, 0.0)
+        asked = (queue, models, devices, beside)
+        known = self._ranks.get(asked)
+        if known is None:
+            known = self._ranks[asked] = self._rank(queue, models, devices, beside=beside)
+        return known
+
+    def _rank(
+        self, queue: str, models: tuple[str, ...], devices: int, *, beside: bool
+    ) -> tuple[float, float]:
         book = self._beside.get(queue) if beside else None
         if book is None:
             book = self._chain(queue)[0]
@@ -188,7 +226,10 @@ class Accounts:
 
     def chain(self, queue: str) -> tuple[str, ...]:
         """Return the queue and those above it whose quotas hold for it, the root last."""
-        return self._tree.chain(queue)
+        known = self._names.get(queue)
+        if known is None:
+            known = self._names[queue] = self._tree.chain(queue)
+        return known
 
     def checkpoint(self) -> int:
         """Return a mark to roll back to."""
@@ -202,6 +243,10 @@ class Accounts:
             self.given -= devices < 0
 
     def _add(self, queue: str, model: str, devices: int, jobs: int) -> None:
+        self.bookings += 1
+        self._broken.clear()
+        self._ranks.clear()
+        self._lenders.clear()
         self._own[queue, model] = self._own.get((queue, model), 0) + devices
         for book in self._chain(queue):
             book.add(model, devices, jobs)
@@ -219,5 +264,8 @@ class Accounts:
 
     def _side(self, queue: str) -> tuple[Book, ...]:
         """Return the books from the root down to that of the jobs of this very queue."""
-        side = self._chain(queue)[::-1]
-        return (*side, self._beside[queue]) if queue in self._inner else side
+        side = self._sides.get(queue)
+        if side is None:
+            side = self._chain(queue)[::-1]
+            side = self._sides[queue] = (*side, self._beside[queue]) if queue in self._inner else side
+        return side

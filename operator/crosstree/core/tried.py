@@ -5,10 +5,27 @@ from __future__ import annotations
 from crosstree.core.expect import trusted
 from crosstree.core.workload import Gang
 
-Shape = tuple[object, ...]
-"""What decides where a gang fits: gangs of one shape fit in the same places."""
+Shape = int
+"""Number of what decides where a gang fits: gangs of one shape fit in the same places."""
 
 _EVERY_QUEUE = ""
+
+
+class Shapes:
+    """Numbers the shapes that gangs have during one cycle: numbers are cheap to look up, what they stand for is not."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[object, ...], Shape] = {}
+        self._known: dict[int, tuple[Gang, Shape]] = {}
+        """By identity; the gang is kept, so that no other gets its identity."""
+
+    def of(self, gang: Gang) -> Shape:
+        """Return the shape of a gang. O(1) for one that was asked about before."""
+        known = self._known.get(id(gang))
+        if known is None:
+            number = self._numbers.setdefault(shape_of(gang), len(self._numbers))
+            known = self._known[id(gang)] = (gang, number)
+        return known[1]
 
 
 class Tried:
@@ -18,17 +35,18 @@ class Tried:
     one of its shape that failed. Where reservations had nothing to do with it, every one does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shapes: Shapes | None = None) -> None:
+        self._shapes = shapes or Shapes()
         self._shortest: dict[tuple[Shape, str], float] = {}
 
     def failed(self, gang: Gang) -> bool:
         """Say whether a gang like this one has failed."""
-        shape, stays = shape_of(gang), trusted(gang.expected)
-        return any(
-            shortest is not None and stays >= shortest
-            for queue in (_EVERY_QUEUE, gang.queue)
-            for shortest in [self._shortest.get((shape, queue))]
-        )
+        shape, stays = self._shapes.of(gang), trusted(gang.expected)
+        for queue in (_EVERY_QUEUE, gang.queue):
+            shortest = self._shortest.get((shape, queue))
+            if shortest is not None and stays >= shortest:
+                return True
+        return False
 
     def note(self, gang: Gang, *, limited: bool, reserved: bool) -> None:
         """Remember a failure.
@@ -38,12 +56,12 @@ class Tried:
             limited: A quota kept it from some models: others of its queue alone fail as well.
             reserved: Reservations may be the reason.
         """
-        key = (shape_of(gang), gang.queue if limited else _EVERY_QUEUE)
+        key = (self._shapes.of(gang), gang.queue if limited else _EVERY_QUEUE)
         stays = trusted(gang.expected) if reserved else 0.0
         self._shortest[key] = min(stays, self._shortest.get(key, stays))
 
 
-def shape_of(gang: Gang) -> Shape:
+def shape_of(gang: Gang) -> tuple[object, ...]:
     """Strip a gang of what does not matter to where it fits: who it is, whose turn it is, how long it stays."""
     return (
         gang.workers, gang.devices, gang.models, gang.vendor, gang.requests, gang.required, gang.preferred,

@@ -17,7 +17,7 @@ from crosstree.core.explain_quota import Bars, QuotaWords
 from crosstree.core.explain_time import TimeWords
 from crosstree.core.plan import Promise, Wait, WaitReason
 from crosstree.core.start import Refused
-from crosstree.core.tried import Shape, shape_of
+from crosstree.core.tried import Shape
 from crosstree.core.workload import Gang
 
 
@@ -38,7 +38,7 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
         if found is None:
             # Quotas are told of in the words of one namespace: it may know the names of its own jobs only.
             bars = quotas.bars(gang)
-            same = (shape_of(gang), f"{gang.queue} {gang.key.partition('/')[0]}" if bars else "", bars)
+            same = (desk.shapes.of(gang), f"{gang.queue} {gang.key.partition('/')[0]}" if bars else "", bars)
             if same not in known:
                 thorough = Effort.FULL if len(known) < desk.policy.explained_in_full else Effort.COUNTS
                 with desk.horizon.as_of(one.ahead):
@@ -51,11 +51,11 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
             found = known[same]
         forecast = one.reservation.forecast if one.reservation is not None else one.forecast
         result.append(
-            replace(
-                found,
-                message=times.with_time(found.message, one),
-                key=gang.key,
-                uid=gang.uid,
+            Wait(
+                gang.key,
+                gang.uid,
+                found.reason,
+                times.with_time(found.message, one),
                 position=one.position,
                 forecast=forecast,
                 had=gang.promise,
