@@ -32,7 +32,7 @@ class Tenure:
         pool: Name of the pool.
         model: Its accelerator.
         nodes: Workers on each node, by name, those that have ended well left out.
-        began: When the place was given, seconds since the epoch.
+        began: When the place was given, in whole seconds since the epoch: plans, which are stored, are compared with it.
         leaving: When the gang was told to stop; None while it was not.
         gone_by: When it should have gone at the latest; 0 while it was not told to.
         saved: Up to when its work is safe; None for since it began.
@@ -64,7 +64,7 @@ def promised(job: Job, gang: Gang, place: Place, attempt: int, cluster: str, now
         place.pool,
         place.model,
         nodes,
-        now,
+        float(int(now)),
         restart_cost=job.checkpoint.restart_cost,
         grace=job.checkpoint.grace,
     )
@@ -89,8 +89,10 @@ def stored(job: Job, gang: Gang, cluster: str, pods: Iterable[PodFact], now: flo
     nodes = _counts(placement.nodes, done)
     if not nodes:
         return None
-    placed = since(progress, "Placed") or job.created
-    leaving = placed if withdrawing(progress) else None
+    changed = since(progress, "Placed") or job.created
+    leaving = changed if withdrawing(progress) else None
+    # Of one that is leaving the status tells when it was told to, not when it began: certainly before.
+    placed = changed if leaving is None else min(progress.started_at or job.created, leaving)
     return Tenure(
         gang,
         progress.attempt,

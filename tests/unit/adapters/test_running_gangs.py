@@ -67,6 +67,21 @@ def test_a_gang_that_starts_as_decided_stays_the_same_object(world: World) -> No
     assert world.east is before
 
 
+def test_a_gang_began_in_the_second_in_which_a_plan_may_name_it_already(world: World) -> None:
+    job = a_job()
+    world.put(Kind.JOB, job)
+    world.clock.advance(0.7)
+    world.live.apply(plan(place(job, "n1", "n2")))
+    assert running(world)["default/j"].began == 1000.0
+
+
+def test_a_gang_found_leaving_began_before_it_was_told_to_go(world: World) -> None:
+    job = told_to_stop(placed(a_job(created=300.0), "n1", "n2"), 990.0)
+    world.put(Kind.JOB, job)
+    one = running(world)["default/j"]
+    assert (one.began, one.leaving) == (300.0, True)
+
+
 def test_a_gang_found_running_began_when_it_was_placed(world: World) -> None:
     found = placed(a_job(), "n0", "n1")
     since = to_rfc3339(500.0)
