@@ -12,22 +12,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from random import Random
 
+from bench import kinds
 from bench.judge import Judge, Violation
 from crosstree.base.clock import VirtualClock
 from crosstree.core.cycle import run_cycle
+from crosstree.core.holdings import release
 from crosstree.core.manners import Backfill, Manners, Preemption
-from crosstree.core.plan import Place, Plan
+from crosstree.core.plan import Place, Plan, Wait
 from crosstree.core.policy import Policy
-from crosstree.core.queues import ANY_MODEL, QueueSpec, Quota
 from crosstree.core.snapshot import NodeState, Snapshot, SpareRule
-from crosstree.core.workload import Expectation, Gang, Groups, Source
+from crosstree.core.workload import Expectation, Gang, Source
 from crosstree.engine.loop import SchedulingLoop
 from crosstree.sim.cluster import SimulatedCluster
-from crosstree.sim.inventory import Inventory, NodeFact, inventory
 from crosstree.sim.runtime import Runtime
 
-H100, ASCEND = "nvidia-h100-sxm", "huawei-ascend-910b"
-QUEUES = ("default", "root", "team-a", "team-b", "team-c")
 AT_ONCE = 24
 """Steps at one instant after which a loop that still wants to go on counts as never settling."""
 
@@ -76,7 +74,7 @@ class World:
         words = chance.random() < 0.25
         self.policy = Policy(explained_in_full=1, reservations=chance.choice((1, 4, 64)), sentences=words)
         self.judge = Judge(self.policy, again=again)
-        self.nodes = _nodes(chance)
+        self.nodes = kinds.nodes(chance)
         self.cluster = SimulatedCluster(
             self.nodes,
             self.clock,
@@ -86,8 +84,8 @@ class World:
                 grace=chance.choice((0.0, 30.0, 120.0)),
                 saves_when_told=chance.random() < 0.5,
             ),
-            queues=_queues(chance),
-            manners=_manners(chance),
+            queues=kinds.queues(chance),
+            manners=kinds.manners(chance),
             spares=SpareRule(1, "leaf") if chance.random() < 0.2 else None,
         )
         self.operations = 0
@@ -104,7 +102,7 @@ class World:
             self.cancel(chance)
             return
         self._submitted += 1
-        gang = _gang(chance, self._submitted, self.clock.now())
+        gang = kinds.gang(chance, self._submitted, self.clock.now())
         work, factor = chance.choice((5.0, 600.0, 5000.0, 20_000.0)), chance.choice((1.0, 1.0, 0.5, 2.0, 0.0))
         if factor:
             gang = replace(gang, expected=Expectation(work * factor, Source.DECLARED, 0.9))
@@ -137,7 +135,7 @@ class World:
             gang = chance.choice(waiting)
             out = self._taken_out(gang.uid)
             changed = replace(
-                out.gang, priority=chance.randint(-1, 3), queue=chance.choice(QUEUES), promise=None
+                out.gang, priority=chance.randint(-1, 3), queue=chance.choice(kinds.QUEUES), promise=None
             )
             self._outside(f"{gang.uid} becomes {changed.priority} in {changed.queue}")
             self.cluster.submit(changed, out.work, factor=out.factor)
@@ -160,14 +158,14 @@ class World:
 
     def queues(self, chance: Random) -> None:
         """An admin edits the queue tree, cycles and missing parents included."""
-        tree = _queues(chance)
+        tree = kinds.queues(chance)
         self._outside(f"queues {tree}")
         self.cluster.set_queues(tree)
         self.settle()
 
     def manners(self, chance: Random) -> None:
         """An admin changes how the cluster schedules."""
-        manners = _manners(chance)
+        manners = kinds.manners(chance)
         self._outside(f"manners {manners}")
         self.cluster.set_manners(manners)
         self.settle()
@@ -195,6 +193,37 @@ class World:
             self._to(at)
         self._to(until)
 
+    def starve(self, chance: Random) -> None:
+        """A gang of a whole pool comes, and small ones of the same priority never stop coming: it starts all the same.
+
+        Every duration is known exactly and nothing else happens, so it starts when the last one ends that ran as it
+        came.
+        """
+        for uid in sorted(gang.uid for gang in self.seen().gangs):
+            self._outside(f"cancel {uid}")
+            self.cluster.cancel(uid)
+        self.settle()
+        self.rest(chance)
+        self._outside("starve")
+        self.cluster.set_queues(())
+        self.cluster.set_manners(Manners(Backfill.CONSERVATIVE, Preemption.LOWER_PRIORITY, 0.0))
+        for _ in range(3):
+            before = self._known(chance, chance.choice((1, 2)), 8)
+            if self._in_line(before):
+                self.cluster.cancel(before)
+        pool = self.seen().pools[0]
+        large = int((self.seen().state[pool.nodes] == NodeState.USABLE).sum())
+        ends = max((one.ends for one in self.seen().running), default=self.clock.now())
+        uid = self._known(chance, large, 8, model=pool.profile.id)
+        if not large or isinstance(self._alone(uid), Wait):
+            self.cluster.cancel(uid)
+            return
+        while self.clock.now() < ends and self._in_line(uid):
+            self._known(chance, 1, chance.choice((1, 4, 8)))
+            self._to(min(self.clock.now() + chance.choice((10.0, 300.0, 2000.0)), ends))
+        if self._in_line(uid):
+            raise Violation(f"{uid} of {large} workers waits though all that ran when it came are gone.")
+
     def rest(self, chance: Random) -> None:
         """Nothing is done from outside for as long as anything happens by itself; then nobody waits who could run."""
         self.history.append("rest")
@@ -207,7 +236,7 @@ class World:
 
     OPERATIONS: Mapping[str, int] = {
         "submit": 36, "jump": 26, "cancel": 5, "suspend": 5, "reprioritise": 5, "fail": 5, "state": 7, "queues": 4,
-        "manners": 2, "restart": 3, "crash": 3, "rest": 1,
+        "manners": 2, "restart": 3, "crash": 3, "rest": 1, "starve": 1,
     }  # fmt: skip
     """Every operation and how often it happens, of all of them."""
 
@@ -269,6 +298,34 @@ class World:
             if isinstance(alone.decisions[0], Place):
                 raise Violation(f"{gang.key} waits in an idle cluster, where it could run.")
 
+    def _known(self, chance: Random, workers: int, devices: int, model: str = "") -> str:
+        """Submit a gang whose duration is known exactly, and return its uid."""
+        self._submitted += 1
+        uid, work = f"u{self._submitted}", chance.choice((60.0, 600.0, 5000.0))
+        expected = Expectation(work, Source.DECLARED, 0.9)
+        models = (model,) if model else ()
+        gang = Gang(
+            f"team-0/{uid}", uid, workers, devices, models, created=self.clock.now(), expected=expected
+        )
+        self._outside(f"submit {_told(gang)} for {work:.0f}")
+        self.cluster.submit(gang, work)
+        self.settle()
+        return uid
+
+    def _in_line(self, uid: str) -> bool:
+        return any(gang.uid == uid for gang in self.seen().gangs)
+
+    def _alone(self, uid: str) -> Place | Wait | None:
+        """Decide on a gang as if nobody else were there; None if it does not wait."""
+        gang = next((gang for gang in self.seen().gangs if gang.uid == uid), None)
+        if gang is None:
+            return None
+        empty = release(self.seen(), self.seen().running)
+        alone = replace(empty, gangs=(replace(gang, promise=None),))
+        answer = run_cycle(alone, self.policy, self.clock.now()).decisions[0]
+        assert isinstance(answer, Place | Wait)
+        return answer
+
     # helpers ----------------------------------------------------------------------------------------------
 
     def _outside(self, what: str) -> None:
@@ -287,66 +344,6 @@ class World:
         gang = replace(tenant.gang, uid=f"{uid}'", promise=None)
         self.cluster.cancel(uid)
         return Suspended(gang, max(tenant.work, 1.0), tenant.factor)
-
-
-def _nodes(chance: Random) -> Inventory:
-    """One pool or two; leaves of different sizes under one spine or two."""
-    facts: list[NodeFact] = []
-    for model, spines in ((H100, chance.choice((1, 2))), (ASCEND, chance.choice((0, 1)))):
-        for spine in range(spines):
-            for leaf in range(chance.choice((2, 3))):
-                for _ in range(chance.choice((1, 2, 3, 4))):
-                    where = f"{model[0]}s{spine}"
-                    facts.append(NodeFact(f"n{len(facts):02}", model, 8, f"{where}l{leaf}", where))
-    return inventory(facts)
-
-
-def _queues(chance: Random) -> tuple[QueueSpec, ...]:
-    """Some queues with any parents, guarantees, limits, weights and rates."""
-    found = []
-    for name in QUEUES:
-        if chance.random() < 0.35:
-            continue
-        quotas = tuple(
-            Quota(model, chance.choice((0, 0, 8, 16, 32)), chance.choice((None, None, 0, 16, 40, 64)))
-            for model in (ANY_MODEL, ASCEND, H100)
-            if chance.random() < 0.4
-        )
-        parent = chance.choice(("", "", "root", "root", *QUEUES, "nobody"))
-        rates = ((ASCEND, 0.5),) if chance.random() < 0.3 else ()
-        found.append(QueueSpec(name, parent, chance.choice((1.0, 1.0, 2.0)), quotas, rates))
-    return tuple(found)
-
-
-def _manners(chance: Random) -> Manners:
-    return Manners(
-        chance.choice((*Backfill, Backfill.CONSERVATIVE)),
-        chance.choice((*Preemption, Preemption.LOWER_PRIORITY)),
-        chance.choice((0.0, 60.0, 600.0)),
-    )
-
-
-def _gang(chance: Random, number: int, now: float) -> Gang:
-    """Any kind: plain, elastic, grouped, bound to a level, of one model, of several or of any."""
-    size = chance.choice((1, 1, 1, 2, 3))
-    workers = size * chance.choice((1, 1, 2, 2, 3, 4))
-    grouped = size > 1 and chance.random() < 0.6
-    elastic = chance.random() < 0.35
-    sizes = tuple(range(workers, 0, -size)) if elastic and workers > size else ()
-    return Gang(
-        key=f"team-{number % 3}/job-{number}",
-        uid=f"u{number}",
-        workers=workers,
-        devices=chance.choice((1, 2, 4, 8, 8)),
-        models=chance.choice(((), (H100,), (H100,), (ASCEND, H100), (H100, ASCEND))),
-        required=chance.choice(("", "", "", "leaf", "spine")),
-        preferred=chance.choice(("", "leaf")),
-        groups=Groups(size, "leaf") if grouped else None,
-        priority=chance.choice((-1, 0, 0, 1, 3)),
-        created=now,
-        queue=chance.choice((*QUEUES, "unheard-of")),
-        sizes=sizes,
-    )
 
 
 def _told(gang: Gang) -> str:
