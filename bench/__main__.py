@@ -157,7 +157,7 @@ def simulate(
     trace: Annotated[list[str] | None, typer.Option(help="Of S8: helios, philly; else both.")] = None,
     load: Annotated[list[float] | None, typer.Option(help="Of S8; else 0.7, 0.9 and 1.1.")] = None,
     hints: Annotated[list[str] | None, typer.Option(help="Of S8: exact, x2, /2, absent; else all.")] = None,
-    jobs: Annotated[int | None, typer.Option(help="First jobs of each trace; else all.", min=100)] = None,
+    jobs: Annotated[int | None, typer.Option(help="First jobs of Philly; else all.", min=100)] = None,
     days: Annotated[float, typer.Option(help="Of the large fleet; 0 for none.", min=0)] = 7.0,
     nodes: Annotated[int, typer.Option(help="Of the large fleet, 8 accelerators each.", min=133)] = 12_500,
     output: Output = Format.TABLE,
@@ -181,7 +181,7 @@ def simulate(
                 jobs,
             )
         if "S9" in wanted:
-            yield from bench.fairness(jobs or 6_000)
+            yield from bench.fairness()
 
     report(records(), output, title="Replays of recorded traces", no_color=no_color)
 

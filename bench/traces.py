@@ -115,7 +115,7 @@ def _jobs(trace: str) -> Jobs:
     return read(FOLDER / FILES[trace][0])
 
 
-def halves(load_a: float, load_b: float, jobs: int) -> tuple[Scenario, Scenario]:
+def halves(load_a: float, load_b: float) -> tuple[Scenario, Scenario]:
     """Return S9: two queues on Helios' nodes, each guaranteed half, and the first of them alone on half of the nodes.
 
     Every other job of the trace is of the other queue; times are stretched so that each offers its own load of its
@@ -123,7 +123,7 @@ def halves(load_a: float, load_b: float, jobs: int) -> tuple[Scenario, Scenario]
     """
     whole = fleet("helios")
     half = inventory(nodes(FOLDER / FILES["helios"][1])[: len(whole.names) // 2])
-    source = shape.first(_jobs("helios"), jobs, None)
+    source = _jobs("helios")
     turn = np.arange(len(source)) % 2
     mine = shape.loaded(source.only(np.flatnonzero(turn == 0)), load_a, half.total)
     theirs = shape.loaded(source.only(np.flatnonzero(turn == 1)), load_b, half.total)

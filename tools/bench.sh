@@ -71,11 +71,11 @@ down
 echo "==> a start on recorded lists of 12,500 nodes and 100,000 pods" >&2
 figures "$BIN/python" -m bench start
 
-echo "==> replays of recorded traces; all of Philly and every hint: FULL=1, hours" >&2
+echo "==> replays of recorded traces; with FULL=1 all of Philly, every load and hint, and a week: hours" >&2
 if [ -n "${FULL:-}" ]; then
   figures "$BIN/python" -m bench simulate
 else
-  figures "$BIN/python" -m bench simulate --jobs 6000 --hints exact --days 1
+  figures "$BIN/python" -m bench simulate --trace helios --load 0.9 --hints exact --jobs 10000 --days 1
 fi
 
 echo "==> a million operations at random against what must never happen; an hour" >&2
