@@ -20,7 +20,7 @@ from crosstree.core.workload import Gang
 PATIENCE = 30.0
 """By how many times its own length a gang lets later ones pass."""
 
-MUCH = 3.0
+MUCH = 2.0
 """A gang is stopped for one whose length is less than what is left of it by this factor: a stop is not free."""
 
 
