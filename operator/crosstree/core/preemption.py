@@ -27,7 +27,6 @@ from crosstree.core.queues import ANY_MODEL
 from crosstree.core.running import Running
 from crosstree.core.seat import seat, seat_again
 from crosstree.core.snapshot import Pool
-from crosstree.core.tried import shape_of
 from crosstree.core.victims import Choice, cheapest
 from crosstree.core.workload import Gang
 
@@ -64,7 +63,7 @@ def propose(gang: Gang, desk: Desk) -> Promise | None:
     notes, snapshot = desk.clearing, desk.snapshot
     if snapshot.manners.preemption is Preemption.NEVER or not snapshot.running:
         return None
-    shape = (shape_of(gang), gang.queue, gang.priority)
+    shape = (desk.shapes.of(gang), gang.queue, gang.priority)
     if shape in notes.hopeless or notes.searches >= SEARCHES:
         return None
     offered = _candidates(gang, desk)

@@ -32,7 +32,7 @@ class Tenure:
         pool: Name of the pool.
         model: Its accelerator.
         nodes: Workers on each node, by name, those that have ended well left out.
-        began: When the place was given, in whole seconds since the epoch: plans, which are stored, are compared with it.
+        began: When the place was given, in whole seconds since the epoch: stored plans are compared with it.
         leaving: When the gang was told to stop; None while it was not.
         gone_by: When it should have gone at the latest; 0 while it was not told to.
         saved: Up to when its work is safe; None for since it began.
