@@ -12,6 +12,9 @@ from typing import Protocol
 
 from crosstree.base.errors import SpecError
 
+LAST = 253_402_300_799.0
+"""The last second that can be written, the end of the year 9999: hostile durations add up to later ones."""
+
 _BOOT: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
 
@@ -62,8 +65,8 @@ def awake_or_not() -> float:
 
 
 def to_rfc3339(seconds: float) -> str:
-    """Write a time as Kubernetes does: UTC, whole seconds, `Z`."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Write a time as Kubernetes does: UTC, whole seconds, `Z`; one after `LAST` as that."""
+    return datetime.fromtimestamp(int(min(seconds, LAST)), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def to_micro_time(seconds: float) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from crosstree.base.clock import LAST
 from crosstree.core.candidates import candidates
 from crosstree.core.desk import Desk
 from crosstree.core.expect import trusted
@@ -113,7 +114,7 @@ class TimeWords:
 def clock(at: float, now: float) -> str:
     """Write an instant for people: `at 14:20 UTC`, with its day where that is another one."""
     step = next((step for away, step in _ROUNDING if at - now <= away), 3_600)
-    moment = datetime.fromtimestamp(-(-int(at) // step) * step, UTC)
+    moment = datetime.fromtimestamp(min(-(-int(at) // step) * step, LAST), UTC)
     if moment.date() == datetime.fromtimestamp(now, UTC).date():
         return moment.strftime("at %H:%M UTC")
     return moment.strftime("on %Y-%m-%d at %H:%M UTC")

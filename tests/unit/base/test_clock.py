@@ -57,3 +57,7 @@ def test_whole_seconds_survive_the_wire(seconds: int) -> None:
 
 def test_fractions_are_cut_not_rounded_so_that_a_time_is_never_in_the_future() -> None:
     assert to_rfc3339(59.999) == "1970-01-01T00:00:59Z"
+
+
+def test_a_time_after_the_last_that_can_be_written_is_written_as_that():
+    assert to_rfc3339(1e18) == to_rfc3339(float("inf")) == "9999-12-31T23:59:59Z"

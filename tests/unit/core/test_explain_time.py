@@ -137,3 +137,8 @@ def test_a_cycle_says_when_time_alone_changes_its_answer() -> None:
     )
     assert history.plans[-1][1].due == NOON + 8400
     assert run_cycle(a_snapshot(), Policy(), NOON).due is None
+
+
+def test_a_start_so_late_that_it_has_no_date_is_told_all_the_same() -> None:
+    said = last_words(a_work("a", 4, 1e13, 0), a_work("big", 4, 60, 60))["default/big"]
+    assert "Expected on 9999-12-31 at 23:59 UTC" in said.message
