@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crosstree.core.arrays import Bool, Int64
 from crosstree.core.book import Book
@@ -22,6 +24,9 @@ from crosstree.core.queuetree import tree_of
 from crosstree.core.quota import Accounts
 from crosstree.core.running import Running
 from crosstree.core.workload import Gang
+
+_DEEP = 62
+"""Levels of a tree that have a bit each in a machine word; a deeper one is counted in numbers of any length."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +65,9 @@ class Claims:
         self._rates = rates_of(self._tree)
         self._guarantees = guarantees_of(self._tree, self._rates)
         self._guaranteed = any(one is not NOTHING for one in self._guarantees.values())
-        self._covered: Int64 = np.zeros(len(running), np.int64)
+        self._deepest = max((len(accounts.chain(name)) for name in names), default=0)
+        self._bits = np.dtype(np.int64 if self._deepest <= _DEEP else object)
+        self._covered: NDArray[Any] = np.zeros(len(running), self._bits)
         """Bit d is set where the queue at depth d above a gang, 0 for the root, pays for it."""
         self._members: dict[str, list[int]] = {}
         self._shared: dict[str, Int64] = {}
@@ -85,11 +92,14 @@ class Claims:
             if position is not None:
                 owed[position] = True
         gains = sum(
-            1 << depth for depth, name in enumerate(mine) if self._would_cover(name, gang, model, devices)
+            1 << depth
+            for depth, name in enumerate(mine[: self._deepest])
+            if self._would_cover(name, gang, model, devices)
         )
-        common = (np.int64(1) << shared[self._queue]) - 1  # bits of the queues that both stand under
-        outside = np.asarray((self._covered & ~common) == 0)
-        inside = np.asarray((self._covered & common & ~np.int64(gains)) == 0)
+        # Bits of the queues that both stand under.
+        common = np.array([(1 << depth) - 1 for depth in shared.tolist()], self._bits)[self._queue]
+        outside = np.asarray((self._covered & ~common) == 0, np.bool_)
+        inside = np.asarray((self._covered & common & ~np.array(gains, self._bits)) == 0, np.bool_)
         reclaimed = outside & owed[self._queue] & self._holding(model)
         return Grounds((lower & outside & inside) | reclaimed, reclaimed)
 

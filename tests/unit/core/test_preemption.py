@@ -308,3 +308,20 @@ def test_spares_are_lent_to_negative_priorities_and_count_as_spares_still(leaves
     lent = with_running(rule, running(a_gang(1, name="loan", priority=-1), ["n003"], leaves))
     (again,) = run_cycle(replace(lent, gangs=(a_gang(12),)), POLICY, NOW).decisions
     assert isinstance(again, Place), "the node on loan is the spare of its leaf: the other three are not kept"
+
+
+def test_a_tree_of_any_depth_covers_by_its_guarantees(leaves: Snapshot) -> None:
+    sure = (Quota(H100, guaranteed=8 * len(leaves.names)),)
+    queues = tuple(QueueSpec(f"q{at}", f"q{at - 1}" if at else "", quotas=sure) for at in range(80))
+    low = running(a_gang(len(leaves.names), name="low", queue="q79"), leaves.names, leaves)
+    full = with_running(leaves, low, queues=queues)
+    assert plan_for(a_gang(4, name="high", queue="q79", **HIGH), full) is not None  # type: ignore[arg-type]
+    assert plan_for(a_gang(4, name="high", queue="other", **HIGH), full) is None  # type: ignore[arg-type]
+
+
+def test_who_waits_deep_in_the_tree_finds_whom_it_may_stop_further_up(leaves: Snapshot) -> None:
+    sure = (Quota(H100, guaranteed=32),)
+    queues = tuple(QueueSpec(f"q{at}", f"q{at - 1}" if at else "", quotas=sure) for at in range(80))
+    low = running(a_gang(len(leaves.names), name="low", queue="other"), leaves.names, leaves)
+    full = with_running(leaves, low, queues=queues)
+    assert plan_for(a_gang(4, name="high", queue="q79"), full) is not None
