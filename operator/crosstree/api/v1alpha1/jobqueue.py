@@ -24,6 +24,8 @@ from crosstree.api.v1alpha1.rules import Check, MapBy, Rule, matches
 from crosstree.core.queues import ANY_MODEL
 
 _LARGEST_FACTOR = 1_000_000
+_LEAST_FACTOR = 0.000001
+"""Sums and quotients of factors stay numbers, and accelerators of a model always count for something."""
 
 QuotaModel = Annotated[
     str,
@@ -37,9 +39,9 @@ Factor = Annotated[
     float,
     Field(le=_LARGEST_FACTOR),
     Check(
-        "self > 0.0",
-        "{value} is not more than 0; write a positive number, for example 1 or 0.5.",
-        lambda n: n > 0,
+        f"self >= {_LEAST_FACTOR:.6f}",
+        f"{{value}} is less than {_LEAST_FACTOR:.6f}; write a positive number, for example 1 or 0.5.",
+        lambda n: n >= _LEAST_FACTOR,
     ),
 ]
 Priority = Annotated[int, Field(ge=-2_147_483_648, le=1_000_000_000)]
