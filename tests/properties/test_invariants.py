@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from bench.invariants import run
 from bench.world import World
 
-OPERATIONS = int(os.environ.get("OPERATIONS", "4000"))
+OPERATIONS = int(os.environ.get("OPERATIONS", "2000"))
 SHARDS = 8
 """Parts of them, each a test of its own, so that several workers can share them."""
 
@@ -45,7 +45,7 @@ for _name in World.OPERATIONS:
 
 TestAnyHistory = AnyHistory.TestCase
 TestAnyHistory.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=30, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )
 
 
