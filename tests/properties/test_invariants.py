@@ -43,7 +43,7 @@ def _rule(name: str):
 for _name in World.OPERATIONS:
     setattr(AnyHistory, _name, _rule(_name))
 
-TestAnyHistory = AnyHistory.TestCase
+TestAnyHistory = pytest.mark.timeout(600)(AnyHistory.TestCase)
 TestAnyHistory.settings = settings(
     max_examples=30, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )
