@@ -218,6 +218,7 @@ class World:
         if not large or isinstance(self._alone(uid), Wait):
             self.cluster.cancel(uid)
             return
+        self._to(self.clock.now() + 1.0)  # whoever comes in the same second goes by name
         while self.clock.now() < ends and self._in_line(uid):
             self._known(chance, 1, chance.choice((1, 4, 8)))
             self._to(min(self.clock.now() + chance.choice((10.0, 300.0, 2000.0)), ends))
