@@ -47,6 +47,12 @@ def candidates(
         Candidates in order of preference; rejections in order of pool name. Pools of other models are in
         neither.
     """
+    accepted, rejected = offers(gang, pools, allocatable)
+    return in_preference(gang, accepted, free), rejected
+
+
+def offers(gang: Gang, pools: Sequence[Pool], allocatable: Int64) -> tuple[list[Candidate], list[Rejection]]:
+    """Sort the pools as `candidates` does; the candidates in order of pool name."""
     accepted: list[Candidate] = []
     rejected: list[Rejection] = []
     for pool in pools:
@@ -61,15 +67,22 @@ def candidates(
         # A preference that no pool can even read is a slip of the pen; ignoring it would hide that.
         rejected = [_unknown(one.pool, "topology.preferred", gang.preferred) for one in accepted]
         accepted = []
+    return accepted, rejected
+
+
+def in_preference(gang: Gang, accepted: Sequence[Candidate], free: Int64) -> list[Candidate]:
+    """Put candidates in order of preference; arguments as in `candidates`."""
+    if len(accepted) < 2:
+        return list(accepted)
     rank = {model: position for position, model in enumerate(gang.models)}
-    accepted.sort(
+    return sorted(
+        accepted,
         key=lambda one: (
             rank.get(one.pool.profile.id, 0),
             int(free[one.pool.nodes, one.pool.column].sum()),
             one.pool.name,
-        )
+        ),
     )
-    return accepted, rejected
 
 
 def wanted(gang: Gang, pool: Pool) -> bool:

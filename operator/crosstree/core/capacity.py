@@ -15,6 +15,7 @@ import numpy as np
 
 from crosstree.core import fit, spares
 from crosstree.core.arrays import Bool, Int32, Int64
+from crosstree.core.candidates import Candidate, in_preference, offers
 from crosstree.core.running import Running
 from crosstree.core.shapes import EMPTY_GRAIN, grain_of
 from crosstree.core.snapshot import Pool, Snapshot
@@ -59,6 +60,9 @@ class Trial:
         self._slots: dict[Shape, _Remembered] = {}
         self._spares: dict[str, Bool] = {}
         self._position: dict[str, Int32] = {}
+        self._usable: dict[str, Bool] = {}
+        self._allowed: dict[tuple[object, ...], Bool] = {}
+        self._offers: dict[tuple[object, ...], list[Candidate]] = {}
 
     def slots(self, gang: Gang, pool: Pool) -> Int64:
         """Count the gang's workers that each node of the pool holds now: int64 (n,), in pool order.
@@ -102,11 +106,33 @@ class Trial:
         return np.where(self.allowed(gang, pool), self.slots(gang, pool), 0)
 
     def allowed(self, gang: Gang, pool: Pool) -> Bool:
-        """Say which nodes of the pool a gang may use, whatever is free there: Bool (n,), in pool order."""
-        allowed = fit.usable(pool, self.snapshot) & fit.admitted(gang, pool, self.snapshot)
-        if not spares.open_to(gang, self.snapshot):
-            allowed &= ~self.spares(pool)
-        return allowed
+        """Say which nodes of the pool a gang may use, whatever is free there: Bool (n,), in pool order.
+
+        The array is shared: do not write to it.
+        """
+        with_spares = spares.open_to(gang, self.snapshot)
+        key = (pool.name, gang.constraint, gang.devices > 0, gang.avoid, gang.banned, with_spares)
+        known = self._allowed.get(key)
+        if known is None:
+            known = self._usable_nodes(pool) & fit.admitted(gang, pool, self.snapshot)
+            if not with_spares:
+                known &= ~self.spares(pool)
+            self._allowed[key] = known
+        return known
+
+    def candidates(self, gang: Gang) -> list[Candidate]:
+        """Return the pools that could hold the gang, in its order of preference: see `candidates.candidates`."""
+        size = (gang.workers, gang.sizes, gang.devices, gang.models, gang.vendor)
+        key = (size, gang.required, gang.preferred, gang.groups)
+        known = self._offers.get(key)
+        if known is None:
+            known = self._offers[key] = offers(gang, self.snapshot.pools, self.snapshot.allocatable)[0]
+        return in_preference(gang, known, self.free)
+
+    def _usable_nodes(self, pool: Pool) -> Bool:
+        if pool.name not in self._usable:
+            self._usable[pool.name] = fit.usable(pool, self.snapshot)
+        return self._usable[pool.name]
 
     def spares(self, pool: Pool) -> Bool:
         """Say which nodes of the pool are kept for gangs that recover: Bool (n,), as when the ledger was opened."""
@@ -166,6 +192,26 @@ class Trial:
                 )
         idle = self.free[rows, pool.column] >= offered[rows, pool.column]
         self.grain[rows] = np.where(idle, EMPTY_GRAIN, self.grain[rows])
+
+    def give_back(self, rows: Int32, amounts: Int64, columns: Int64) -> None:
+        """Give back what several running gangs hold on nodes: as `release` does, one after another.
+
+        Args:
+            rows: A node for each pair of gang and node, int32 (K,); a node may be there several times.
+            amounts: What the gang holds there, int64 (K, R).
+            columns: Column of the accelerator there, int64 (K,).
+        """
+        if not len(rows):
+            return
+        touched, inverse = np.unique(rows, return_inverse=True)
+        self._note(touched)
+        back = np.zeros((len(touched), amounts.shape[1]), np.int64)
+        np.add.at(back, inverse, amounts)
+        free, offered = self.free[touched], self.snapshot.allocatable[touched]
+        after = np.maximum(np.minimum(free + back, offered), free)
+        self.free[touched] = after
+        idle = after[inverse, columns] >= offered[inverse, columns]
+        self.grain[rows[idle]] = EMPTY_GRAIN
 
     def checkpoint(self) -> int:
         """Return a mark to roll back to."""

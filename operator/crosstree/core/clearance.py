@@ -6,13 +6,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from crosstree.core import spares
+from crosstree.core.arrays import Bool
 from crosstree.core.capacity import Trial
 from crosstree.core.claims import Claims, Grounds
 from crosstree.core.clearing import Hold
 from crosstree.core.desk import Desk
 from crosstree.core.plan import NodeShare, Promise
 from crosstree.core.policy import Order
+from crosstree.core.roster import Roster
 from crosstree.core.running import Running
 from crosstree.core.shortest import longer
 from crosstree.core.snapshot import Pool
@@ -30,19 +31,43 @@ def grounds_of(gang: Gang, model: str, devices: int, desk: Desk) -> Grounds:
     return grounds
 
 
-def ripe(running: Running, gang: Gang, desk: Desk) -> bool:
-    """Say whether a running gang has had its least time, or holds spares on loan that the other gang needs."""
-    if desk.snapshot.spares is not None and gang.recovering and spares.preemptible(running.gang):
-        return True
-    return desk.now >= running.began + desk.snapshot.manners.min_runtime
+def ripe_among(roster: Roster, gang: Gang, desk: Desk) -> Bool:
+    """Say which running gangs have had their least time, or hold spares on loan that another gang needs: Bool (V,)."""
+    ran: Bool = desk.now >= roster.began + desk.snapshot.manners.min_runtime
+    if desk.snapshot.spares is not None and gang.recovering:
+        ran = ran | roster.lent
+    return ran
 
 
 def look_ahead(desk: Desk) -> None:
     """Book on the desk what is on its way: whoever was told to stop, or will be, is gone."""
+    release_all(roster_of(desk).going, desk)
+
+
+def roster_of(desk: Desk) -> Roster:
+    """Return the running gangs as arrays."""
     notes = desk.clearing
-    for one in desk.snapshot.running:
-        if one.leaving or one.gang.uid in notes.claimed:
-            release(one, desk)
+    if notes.roster is None:
+        notes.roster = Roster.of(desk.snapshot, desk.now, notes.claimed)
+    return notes.roster
+
+
+def release_all(going: Bool, desk: Desk) -> None:
+    """Book that some running gangs, Bool (V,), have gone. O(V + nodes they hold)."""
+    roster = roster_of(desk)
+    which = np.flatnonzero(going).tolist()
+    if not which:
+        return
+    pairs = going[roster.who]
+    desk.trial.give_back(roster.rows[pairs], roster.takes[pairs], roster.columns[pairs])
+    sums: dict[tuple[str, str], list[int]] = {}
+    for at in which:
+        one = roster.running[at]
+        pair = sums.setdefault((one.gang.queue, one.model), [0, 0])
+        pair[0] += one.devices
+        pair[1] += one.devices > 0
+    for (queue, model), (devices, jobs) in sums.items():
+        desk.accounts.take(queue, model, -devices, -jobs)
 
 
 def release(running: Running, desk: Desk) -> None:

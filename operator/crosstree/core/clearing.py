@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from crosstree.core.arrays import Bool
 from crosstree.core.claims import Claims
 from crosstree.core.ground import Tenants
 from crosstree.core.plan import Promise
+from crosstree.core.roster import Roster
 from crosstree.core.tried import Shape
 from crosstree.core.workload import Gang
 
@@ -31,6 +33,8 @@ class Clearing:
         searches: Searches made in full.
         claims: Who may be stopped for whom; None until somebody asks.
         tenants: Running gangs by pool, as arrays.
+        roster: All of them; None until somebody asks.
+        soon: Those that end within a minute for sure; None until somebody asks.
     """
 
     holds: list[Hold] = field(default_factory=list)
@@ -39,8 +43,12 @@ class Clearing:
     searches: int = 0
     claims: Claims | None = None
     tenants: dict[str, Tenants] = field(default_factory=dict)
+    roster: Roster | None = None
+    soon: Bool | None = None
 
     def note(self, hold: Hold) -> None:
         """Remember a promise."""
         self.holds.append(hold)
         self.claimed.update(hold.promise.victims)
+        if self.roster is not None:
+            self.roster.claim(hold.promise.victims)

@@ -19,7 +19,7 @@ from crosstree.core.manners import Backfill
 from crosstree.core.patience import put_off_too_often
 from crosstree.core.plan import Forecast, Place
 from crosstree.core.policy import Policy
-from crosstree.core.quota import Accounts, Excess
+from crosstree.core.quota import Accounts, Answers, Excess
 from crosstree.core.reserve import Search
 from crosstree.core.sizes import sizes_of, smallest, up_to
 from crosstree.core.snapshot import NodeState, Snapshot
@@ -56,8 +56,8 @@ class Desk:
     _due: list[float] = field(default_factory=list)
     _told: list[int] = field(default_factory=lambda: [0])
     """How many gangs have been told when they start."""
-    _limits: dict[tuple[str, Shape], tuple[int, Excess | None]] = field(default_factory=dict)
-    """Answers of `limit` by queue and shape, each with the number of bookings it holds for."""
+    _limits: dict[tuple[str, Shape], tuple[Answers, Excess | None]] = field(default_factory=dict)
+    """Answers of `limit` by queue and shape, each with the bookings it holds for."""
 
     def __post_init__(self) -> None:
         """Let what has failed share the numbers of shapes."""
@@ -72,8 +72,8 @@ class Desk:
         """Return the limit that keeps a gang from starting on any model it takes; None where one is left to it."""
         key = (gang.queue, self.shapes.of(gang))
         known = self._limits.get(key)
-        if known is None or known[0] != self.accounts.bookings:
-            known = self._limits[key] = (self.accounts.bookings, self._limit(gang))
+        if known is None or known[0] is not self.accounts.answers:
+            known = self._limits[key] = (self.accounts.answers, self._limit(gang))
         return known[1]
 
     def _limit(self, gang: Gang) -> Excess | None:

@@ -33,6 +33,9 @@ class Held:
         self.takes: Int64 = np.zeros((0, columns), np.int64)
         self._leaves: Int64 = np.zeros((0, columns), np.int64)
         self._grain: Int8 = np.zeros(0, np.int8)
+        self._total: Int64 = np.zeros((nodes, columns), np.int64)
+        self._known: dict[tuple[str, fit.Request], Int64] = {}
+        """What each entry leaves room for, until any of them changes."""
 
     def __len__(self) -> int:
         """Number of entries."""
@@ -59,6 +62,8 @@ class Held:
         self.takes = np.concatenate((self.takes, takes))
         self._leaves = np.concatenate((self._leaves, leaves))
         self._grain = np.concatenate((self._grain, grain))
+        self._total[rows] += takes
+        self._known.clear()
 
     def book(self, rows: Int32, takes: Int64, ends: float) -> None:
         """Somebody starts now and stays until `ends` on nodes of which reservations left that much; negative undoes."""
@@ -89,14 +94,25 @@ class Held:
 
     def slots(self, request: fit.Request, pool: Pool, which: Int64) -> Int64:
         """Count the workers that some entries leave room for when their reservation begins, int64 (k,)."""
-        leaves = self._leaves[which]
-        total = self._allocatable[self.rows[which], request.device_column]
-        return fit.slots_of(request, pool, total, lambda column: leaves[:, column], self._grain[which])
+        key = (pool.name, request)
+        known = self._known.get(key)
+        if known is None:
+            total = self._allocatable[self.rows, request.device_column]
+            known = fit.slots_of(request, pool, total, lambda column: self._leaves[:, column], self._grain)
+            self._known[key] = known
+        found: Int64 = known[which]
+        return found
+
+    def ever_taken(self, rows: Int32, column: int) -> Int64:
+        """Return what all reservations together take of a column on some nodes, whenever they do: int64 (m,)."""
+        taken: Int64 = self._total[rows, column]
+        return taken
 
     def _shrink(self, rows: Int32, takes: Int64, where: Bool) -> None:
         place = self._place(rows)[self.rows]
         mine = np.flatnonzero((place >= 0) & where)
         self._leaves[mine] -= takes[place[mine]]
+        self._known.clear()
 
     def _place(self, rows: Int32) -> Int64:
         place = np.full(self._nodes, -1, np.int64)

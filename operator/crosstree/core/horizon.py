@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
@@ -103,10 +103,34 @@ class Horizon:
         finally:
             self._shown = EVERY_ONE
 
-    def slots_at(self, gang: Gang, pool: Pool, at: float) -> Int64:
-        """Count the workers that each node holds from a later instant on for as long as the gang runs: int64 (n,)."""
+    def lean(self, request: fit.Request, pool: Pool) -> fit.Request:
+        """Return the request without what is never short wherever the accelerators are there. O(n) per resource.
+
+        For who counts slots at many instants: it holds until the next booking or reservation.
+        """
+        if not request.devices or request.missing:
+            return request
+        rows = pool.nodes
+        most = self.trial.snapshot.allocatable[rows, request.device_column] // request.devices
+        short = [
+            (column, amount)
+            for column, amount in request.others
+            if (
+                self.trial.free[rows, column] - self.held.ever_taken(rows, column)
+                < np.maximum(most, 1) * amount
+            ).any()
+        ]
+        return replace(
+            request, columns=tuple(one for one, _ in short), amounts=tuple(amount for _, amount in short)
+        )
+
+    def slots_at(self, gang: Gang, pool: Pool, at: float, lean: fit.Request | None = None) -> Int64:
+        """Count the workers that each node holds from a later instant on for as long as the gang runs: int64 (n,).
+
+        `lean` is what `lean` says of its request, if that is known.
+        """
         self._count_bookings()
-        request = fit.request_of(gang, pool, self.trial.snapshot.resources)
+        request = lean or fit.request_of(gang, pool, self.trial.snapshot.resources)
         columns = (request.device_column, *request.columns)
         slots = self.timeline.slots(request, pool, at, self.held.taken_at(at, columns))
         if not len(self.held):

@@ -13,12 +13,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosstree.core.arrays import Bool, Int64
-from crosstree.core.candidates import Candidate, candidates
+from crosstree.core.candidates import Candidate
 from crosstree.core.claims import Grounds
-from crosstree.core.clearance import grounds_of, hold, look_ahead, release, ripe, rows_of
+from crosstree.core.clearance import (
+    grounds_of,
+    hold,
+    look_ahead,
+    release_all,
+    ripe_among,
+    roster_of,
+    rows_of,
+)
 from crosstree.core.clearing_words import victims_names
 from crosstree.core.desk import Desk
-from crosstree.core.ground import Ground, costs, tenants
+from crosstree.core.ground import Ground, tenants
 from crosstree.core.manners import Preemption
 from crosstree.core.placement.need import Packed
 from crosstree.core.placement.pack import pack
@@ -86,30 +94,33 @@ def propose(gang: Gang, desk: Desk) -> Promise | None:
 
 def _candidates(gang: Gang, desk: Desk) -> list[Candidate]:
     """Return the pools the gang takes. They are asked for as few workers as it can do with."""
-    return candidates(gang, desk.snapshot.pools, desk.trial.free, desk.snapshot.allocatable)[0]
+    return desk.trial.candidates(gang)
 
 
 def _grounds(gang: Gang, candidate: Candidate, desk: Desk) -> Grounds:
     """Return who may be stopped now, those left out that others are promised, or that have not run long enough yet."""
-    running, claimed = desk.snapshot.running, desk.clearing.claimed
     grounds = grounds_of(gang, candidate.pool.profile.id, candidate.need.workers * gang.devices, desk)
     if not grounds.allowed.any():
         return grounds
-    free = [not one.leaving and one.gang.uid not in claimed for one in running]
-    old = [ripe(one, gang, desk) for one in running]
-    for one, may, open_to_it, ran in zip(running, grounds.allowed.tolist(), free, old, strict=True):
-        if may and open_to_it and not ran and one.pool == candidate.pool.name:
-            desk.note_due(one.began + desk.snapshot.manners.min_runtime)
-    return Grounds(grounds.allowed & np.array(free) & np.array(old), grounds.reclaimed)
+    roster, least = roster_of(desk), desk.snapshot.manners.min_runtime
+    allowed = grounds.allowed & ~roster.going
+    old = ripe_among(roster, gang, desk)
+    names = [pool.name for pool in desk.snapshot.pools]
+    young = allowed & ~old & (roster.pool == names.index(candidate.pool.name))
+    if young.any():
+        desk.note_due(float(roster.began[young].min()) + least)
+    return Grounds(allowed & old, grounds.reclaimed)
 
 
 def _starts_soon(gang: Gang, offered: Iterable[Candidate], desk: Desk) -> bool:
     """Say whether the gang fits once those have gone that were told to, or that end within a minute."""
     mark = desk.checkpoint()
-    for one in desk.snapshot.running:
-        ending = desk.now < one.ends <= desk.now + SOON_SECONDS and _sure(one, desk.now)
-        if ending and not one.leaving and one.gang.uid not in desk.clearing.claimed:
-            release(one, desk)
+    notes, running = desk.clearing, desk.snapshot.running
+    if notes.soon is None:
+        until = desk.now + SOON_SECONDS
+        ending = (desk.now < one.ends <= until and _sure(one, desk.now) for one in running)
+        notes.soon = np.fromiter(ending, np.bool_, count=len(running))
+    release_all(notes.soon & ~roster_of(desk).going, desk)
     fits = any(_seated(gang, one, desk) is not None for one in offered)
     desk.rollback(mark)
     return fits
@@ -135,7 +146,7 @@ def _seated(gang: Gang, candidate: Candidate, desk: Desk) -> Place | None:
 def _best(gang: Gang, ways: list[tuple[Candidate, Grounds]], desk: Desk) -> tuple[Place, Promise] | None:
     """Find the cheapest way over all pools: by shrinking elastic gangs alone if that will do, else by stopping some."""
     running = desk.snapshot.running
-    elastic = np.array([one.workers > min(one.gang.sizes, default=one.workers) for one in running], np.bool_)
+    elastic = roster_of(desk).elastic
     for among in (elastic, np.ones(len(running), np.bool_)):
         found = [
             (way.choice.cost, len(way.choice.victims), position, way)
@@ -151,14 +162,11 @@ def _best(gang: Gang, ways: list[tuple[Candidate, Grounds]], desk: Desk) -> tupl
 
 def _ways(gang: Gang, candidate: Candidate, grounds: Grounds, among: Bool, desk: Desk) -> Iterator[_Way]:
     """Yield the cheapest way on one pool, if there is one."""
-    running, pool, need = desk.snapshot.running, candidate.pool, candidate.need
+    pool, need, roster = candidate.pool, candidate.need, roster_of(desk)
     may_go = grounds.allowed & among
     if not may_go.any():
         return
-    cost = costs(running, desk.now)
-    names = sorted(range(len(running)), key=lambda at: (running[at].gang.key, running[at].gang.uid))
-    rank = np.empty(len(running), np.int64)
-    rank[names] = np.arange(len(running))
+    cost, rank = roster.cost, roster.rank
     ground = _ground(gang, pool, may_go, desk)
     if isinstance(pack(pool.fabric, ground.base, need), Packed):
         choice: Choice | None = Choice((), 0)  # only quota is in its way
@@ -223,8 +231,9 @@ def _checked(gang: Gang, way: _Way, desk: Desk) -> tuple[Place, Promise] | None:
     """Put the way to the test of placement itself, let off whoever is not needed, and say what each victim gives."""
     running = desk.snapshot.running
     mark = desk.checkpoint()
-    for at in way.choice.victims:
-        release(running[at], desk)
+    going = np.zeros(len(running), np.bool_)
+    going[list(way.choice.victims)] = True
+    release_all(going, desk)
     place = _seated(gang, way.candidate, desk)
     if place is None:
         desk.rollback(mark)

@@ -22,6 +22,23 @@ __all__ = ["UNLIMITED", "Accounts", "Excess", "Usage"]
 _GUARANTEED, _BEYOND = 0.0, 1.0
 
 
+class Answers:
+    """Answers by question, for as long as what is booked stays the same: most gangs of a cycle ask what others asked.
+
+    Attributes:
+        broken: The first limit that is broken, by queue, model and devices.
+        ranks: By what `Accounts.rank` is asked.
+        lenders: Queues that owe something and the owner's book there, by owner and model.
+    """
+
+    __slots__ = ("broken", "lenders", "ranks")
+
+    def __init__(self) -> None:
+        self.broken: dict[tuple[str, str, int], Excess | None] = {}
+        self.ranks: dict[tuple[str, tuple[str, ...], int, bool], tuple[float, float]] = {}
+        self.lenders: dict[tuple[str, str], tuple[tuple[str, Book], ...]] = {}
+
+
 class Accounts:
     """The books of all queues. Mutable, with checkpoint and rollback like `capacity.Trial`.
 
@@ -34,7 +51,7 @@ class Accounts:
 
     Attributes:
         given: Bookings in force that gave something back: while it stays, ranks only grow.
-        bookings: All that were made or undone: while it stays, so does every answer.
+        answers: What has been answered of what is booked now; another object as soon as anything else is booked.
     """
 
     def __init__(
@@ -53,14 +70,10 @@ class Accounts:
         self._chains: dict[str, tuple[Book, ...]] = {}
         self._names: dict[str, tuple[str, ...]] = {}
         self._sides: dict[str, tuple[Book, ...]] = {}
-        # Answers that hold until something is booked: most gangs of a cycle ask what others asked.
-        self._broken: dict[tuple[str, str, int], Excess | None] = {}
-        self._ranks: dict[tuple[str, tuple[str, ...], int, bool], tuple[float, float]] = {}
-        self._lenders: dict[tuple[str, str], tuple[tuple[str, Book], ...]] = {}
+        self.answers = Answers()
         self._own: dict[tuple[str, str], int] = {}
-        self._undo: list[tuple[str, str, int, int]] = []
+        self._undo: list[tuple[str, str, int, int, Answers]] = []
         self.given = 0
-        self.bookings = 0
         # Many gangs, few queues: summed up before it is booked.
         sums: dict[tuple[str, str], list[int]] = {}
         for one in running:
@@ -84,10 +97,10 @@ class Accounts:
         if devices <= 0:
             return None
         asked = (queue, model, devices)
-        if asked not in self._broken:
+        if asked not in self.answers.broken:
             found = (book.excess(model, devices) for book in self._chain(queue))
-            self._broken[asked] = next((one for one in found if one is not None), None)
-        return self._broken[asked]
+            self.answers.broken[asked] = next((one for one in found if one is not None), None)
+        return self.answers.broken[asked]
 
     def room(self, queue: str, model: str) -> int:
         """Return how many more accelerators of a model the limits allow; `UNLIMITED` where there are none."""
@@ -129,14 +142,14 @@ class Accounts:
     def owing(self, owner: str, model: str, devices: int) -> frozenset[str]:
         """Return the queues that owe accelerators of a model to one that wants `devices` of it: see `reclaimable`."""
         key = (owner, model)
-        if key not in self._lenders:
+        if key not in self.answers.lenders:
             found = (
                 (name, *self._lends(owner, name, model)) for name in self._holding(model) if name != owner
             )
-            self._lenders[key] = tuple(
+            self.answers.lenders[key] = tuple(
                 (name, book) for name, book, most in found if book is not None and most > 0
             )
-        return frozenset(name for name, book in self._lenders[key] if book.covers(model, devices))
+        return frozenset(name for name, book in self.answers.lenders[key] if book.covers(model, devices))
 
     def _holding(self, model: str) -> list[str]:
         return [queue for (queue, held), count in self._own.items() if held == model and count > 0]
@@ -172,9 +185,9 @@ class Accounts:
         if not self._tree.specs:
             return (_BEYOND, 0.0)
         asked = (queue, models, devices, beside)
-        known = self._ranks.get(asked)
+        known = self.answers.ranks.get(asked)
         if known is None:
-            known = self._ranks[asked] = self._rank(queue, models, devices, beside=beside)
+            known = self.answers.ranks[asked] = self._rank(queue, models, devices, beside=beside)
         return known
 
     def _rank(
@@ -208,7 +221,8 @@ class Accounts:
         if jobs is None:
             jobs = (devices > 0) - (devices < 0)
         self._add(queue, model, devices, jobs)
-        self._undo.append((queue, model, devices, jobs))
+        self._undo.append((queue, model, devices, jobs, self.answers))
+        self.answers = Answers()
         self.given += devices < 0
 
     def held(self, queue: str, model: str) -> int:
@@ -238,15 +252,11 @@ class Accounts:
     def rollback(self, mark: int) -> None:
         """Undo every booking since `mark`."""
         while len(self._undo) > mark:
-            queue, model, devices, jobs = self._undo.pop()
+            queue, model, devices, jobs, self.answers = self._undo.pop()
             self._add(queue, model, -devices, -jobs)
             self.given -= devices < 0
 
     def _add(self, queue: str, model: str, devices: int, jobs: int) -> None:
-        self.bookings += 1
-        self._broken.clear()
-        self._ranks.clear()
-        self._lenders.clear()
         self._own[queue, model] = self._own.get((queue, model), 0) + devices
         for book in self._chain(queue):
             book.add(model, devices, jobs)

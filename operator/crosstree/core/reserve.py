@@ -16,7 +16,7 @@ import numpy as np
 
 from crosstree.core import fit
 from crosstree.core.arrays import Bool, Int64
-from crosstree.core.candidates import Candidate, candidates
+from crosstree.core.candidates import Candidate
 from crosstree.core.expect import at_size, or_assumed, trusted
 from crosstree.core.gains import Events, Gains
 from crosstree.core.horizon import Horizon, Reservation, over
@@ -38,11 +38,12 @@ SURE = 0.9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Question:
-    """A gang on one pool: what it asks for, and the nodes it may use, Bool (n,)."""
+    """A gang on one pool: what it asks for, the part of it that may be short, and the nodes it may use, Bool (n,)."""
 
     gang: Gang
     candidate: Candidate
     request: fit.Request
+    lean: fit.Request
     allowed: Bool
 
 
@@ -82,11 +83,12 @@ class Search:
         asking = replace(gang, workers=least, sizes=(), expected=stays, avoid=()) if _bent(gang) else gang
         trial = self._horizon.trial
         best: _Found | None = None
-        for one in candidates(asking, trial.snapshot.pools, trial.free, trial.snapshot.allocatable)[0]:
+        for one in trial.candidates(asking):
             if not affords(one.pool.profile.id):
                 continue
             request = fit.request_of(asking, one.pool, trial.snapshot.resources)
-            question = _Question(asking, one, request, trial.allowed(asking, one.pool))
+            lean = self._horizon.lean(request, one.pool)
+            question = _Question(asking, one, request, lean, trial.allowed(asking, one.pool))
             found = self._by_age(question) if put_off else None
             found = found or self._in_time(question, best.start if best is not None else np.inf)
             if found is not None and (best is None or found.start < best.start):
@@ -96,8 +98,7 @@ class Search:
     def hopeless(self, gang: Gang) -> bool:
         """Say whether the nodes free now are too few for the gang, whatever is reserved."""
         trial = self._horizon.trial
-        offered = candidates(gang, trial.snapshot.pools, trial.free, trial.snapshot.allocatable)[0]
-        return not any(_enough(one, trial.usable_slots(gang, one.pool)) for one in offered)
+        return not any(_enough(one, trial.usable_slots(gang, one.pool)) for one in trial.candidates(gang))
 
     # in time ----------------------------------------------------------------------------------------------
 
@@ -155,7 +156,7 @@ class Search:
         return Gains.of(self._events, place, most, request, pool, candidate.need)
 
     def _slots_at(self, question: _Question, at: float) -> Int64:
-        slots = self._horizon.slots_at(question.gang, question.candidate.pool, at)
+        slots = self._horizon.slots_at(question.gang, question.candidate.pool, at, question.lean)
         return np.where(question.allowed, slots, 0)
 
     def _place_at(self, question: _Question, at: float) -> _Found | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from crosstree.core.candidates import candidates
 from crosstree.core.choose_model import Better, better
 from crosstree.core.desk import Desk
 from crosstree.core.horizon import Reservation
@@ -85,9 +84,7 @@ def place(gang: Gang, desk: Desk) -> Place | None:
 
 
 def _place(gang: Gang, desk: Desk) -> Place | None:
-    snapshot = desk.snapshot
-    accepted = candidates(gang, snapshot.pools, desk.trial.free, snapshot.allocatable)[0]
-    offered = [one for one in accepted if desk.affords(gang, one.pool.profile.id)]
+    offered = [one for one in desk.trial.candidates(gang) if desk.affords(gang, one.pool.profile.id)]
     if gang.before is not None:
         here = [one for one in offered if one.pool.name == gang.before.pool]
         sizes = desk.affordable(gang, here[0].pool.profile.id) if here else ()

@@ -39,10 +39,33 @@ def pack(fabric: Fabric, slots: Int64, need: Need) -> Packed | Shortfall:
         return _pack_slices(fabric, slots, need, need.atomic)
     depth = group_depth(need)
     if depth is None:
+        if need.workers == 1:
+            return _pack_one(fabric, slots)
         nodes = at_level(fabric, len(fabric.levels) - 1, slots)
         chosen = _select(nodes, need.workers, need.required, need.preferred)
         return chosen if isinstance(chosen, Shortfall) else Packed(chosen)
     return _pack_groups(fabric, slots, need, depth)
+
+
+def _pack_one(fabric: Fabric, slots: Int64) -> Packed | Shortfall:
+    """Place a single worker: what `_select` comes to for it, without walking the levels. O(n).
+
+    One node is one domain of every level, so no demand on levels can fail. The node with the least room takes it, of
+    equal ones that whose surroundings have the least, the narrowest level first, then the first in fabric order.
+    """
+    there = slots > 0
+    if not there.any():
+        return Shortfall(Limit.TOTAL, 0)
+    least = slots.min(where=there, initial=np.iinfo(np.int64).max)
+    nodes = np.flatnonzero(slots == least)
+    for level in fabric.levels[-2::-1]:
+        if len(nodes) == 1:
+            break
+        around = level.total(slots)[level.domain[nodes]]
+        nodes = nodes[around == around.min()]
+    counts = np.zeros_like(slots)
+    counts[nodes[0]] = 1
+    return Packed(counts)
 
 
 def group_depth(need: Need) -> int | None:

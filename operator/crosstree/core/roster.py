@@ -1,0 +1,107 @@
+"""The running gangs of a snapshot as arrays: made once a cycle, asked by every gang that looks for victims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+
+from crosstree.core import fit, spares
+from crosstree.core.arrays import Bool, Float64, Int32, Int64
+from crosstree.core.ground import costs
+from crosstree.core.running import Running
+from crosstree.core.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Roster:
+    """V running gangs, in the order of the snapshot, and the K pairs of gang and node.
+
+    Attributes:
+        running: Who.
+        began: When, float64 (V,).
+        leaving: Told to stop already, Bool (V,).
+        claimed: Goes for a place that is promised to somebody, Bool (V,). Written by `claim`.
+        lent: Runs on loan, Bool (V,).
+        elastic: Could do with fewer workers, Bool (V,).
+        cost: What stopping it loses, in accelerator-seconds, int64 (V,).
+        rank: Place in the order of names, int64 (V,).
+        pool: Number of its pool in the snapshot, -1 for one that is gone, int64 (V,).
+        who: Gang of each pair, ascending, int64 (K,); those whose pool is gone have none.
+        rows: Node of each pair, int32 (K,).
+        takes: What the gang holds there, int64 (K, R).
+        columns: Column of the accelerator there, int64 (K,).
+    """
+
+    running: tuple[Running, ...]
+    began: Float64
+    leaving: Bool
+    lent: Bool
+    elastic: Bool
+    cost: Int64
+    rank: Int64
+    pool: Int64
+    who: Int64
+    rows: Int32
+    takes: Int64
+    columns: Int64
+    claimed: Bool
+    _place: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, now: float, claimed: Iterable[str]) -> Self:
+        """Lay out the running gangs. O(V log V + K·R)."""
+        running = snapshot.running
+        count = len(running)
+        names = sorted(range(count), key=lambda at: (running[at].gang.key, running[at].gang.uid))
+        rank = np.empty(count, np.int64)
+        rank[names] = np.arange(count)
+        number = {pool.name: at for at, pool in enumerate(snapshot.pools)}
+        pool = np.fromiter((number.get(one.pool, -1) for one in running), np.int64, count=count)
+        there = [at for at in range(count) if pool[at] >= 0]
+        sizes = [len(running[at].rows) for at in there]
+        takes = np.zeros((len(there), len(snapshot.resources)), np.int64)
+        for position, at in enumerate(there):
+            request = fit.request_of(running[at].gang, snapshot.pools[pool[at]], snapshot.resources)
+            for column, amount in request.others:
+                takes[position, column] += amount
+            takes[position, request.device_column] += request.devices
+        counts = [running[at].counts for at in there]
+        rows = [running[at].rows for at in there]
+        columns = np.array([snapshot.pools[pool[at]].column for at in there], np.int64)
+        made = cls(
+            running=running,
+            began=np.fromiter((one.began for one in running), np.float64, count=count),
+            leaving=np.fromiter((one.leaving for one in running), np.bool_, count=count),
+            lent=np.fromiter((spares.preemptible(one.gang) for one in running), np.bool_, count=count),
+            elastic=np.fromiter(
+                (one.workers > min(one.gang.sizes, default=one.workers) for one in running),
+                np.bool_,
+                count=count,
+            ),
+            cost=costs(running, now),
+            rank=rank,
+            pool=pool,
+            who=np.repeat(np.array(there, np.int64), sizes),
+            rows=np.concatenate(rows) if rows else np.zeros(0, np.int32),
+            takes=np.repeat(takes, sizes, axis=0)
+            * (np.concatenate(counts) if counts else np.zeros(0))[:, None].astype(np.int64),
+            columns=np.repeat(columns, sizes),
+            claimed=np.zeros(count, np.bool_),
+            _place={one.gang.uid: at for at, one in enumerate(running)},
+        )
+        made.claim(claimed)
+        return made
+
+    def claim(self, uids: Iterable[str]) -> None:
+        """Note that these go for somebody; those that do not run are passed over."""
+        for uid in uids:
+            if uid in self._place:
+                self.claimed[self._place[uid]] = True
+
+    @property
+    def going(self) -> Bool:
+        """Mark those that go whatever is decided: told to stop, or spoken for."""
+        return np.asarray(self.leaving | self.claimed)
