@@ -18,6 +18,9 @@ from crosstree.core.shapes import EMPTY_GRAIN
 from crosstree.core.snapshot import Pool, Snapshot
 from crosstree.core.workload import Gang
 
+MOST = 1 << 40
+"""The dearest a gang can be, four months of 100,000 accelerators: what people write for a restart has no bound."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tenants:
@@ -150,7 +153,7 @@ class Ground:
 
 
 def costs(running: Sequence[Running], now: float) -> Int64:
-    """Return what stopping each gang loses, in accelerator-seconds: int64 (V,), at least 1 for each worker.
+    """Return what stopping each gang loses, in accelerator-seconds: int64 (V,), from 1 for each worker to `MOST`.
 
     The work since its last checkpoint, and what a restart costs besides.
     """
@@ -158,7 +161,9 @@ def costs(running: Sequence[Running], now: float) -> Int64:
         [
             max(
                 one.workers,
-                round(one.devices * (max(now - max(one.saved, one.began), 0.0) + one.restart_cost)),
+                min(
+                    round(one.devices * (max(now - max(one.saved, one.began), 0.0) + one.restart_cost)), MOST
+                ),
             )
             for one in running
         ],

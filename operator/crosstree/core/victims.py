@@ -150,13 +150,15 @@ def _exact(offer: _Offer, cost: Int64, rank: Int64) -> Choice | None:
     gangs, gains = gangs[order], gains[order]
     missing = offer.missing
     unreached = np.iinfo(np.int64).max // 2
+    dearest = unreached - 1  # beyond that all ways are equally dear, and still ways
     least = np.full(missing + 1, unreached, np.int64)
     least[0] = 0
     taken = np.zeros((len(gangs), missing + 1), np.bool_)
     for position, (gang, gain) in enumerate(zip(gangs.tolist(), gains.tolist(), strict=True)):
         price = int(cost[gang]) * _MANY + 1
         source = np.maximum(np.arange(missing + 1) - gain, 0)
-        other = least[source] + price
+        before = least[source]
+        other = np.where(before < unreached, np.minimum(before + price, dearest), unreached)
         better = other < least
         taken[position] = better
         least = np.where(better, other, least)

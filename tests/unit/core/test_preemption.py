@@ -325,3 +325,14 @@ def test_who_waits_deep_in_the_tree_finds_whom_it_may_stop_further_up(leaves: Sn
     low = running(a_gang(len(leaves.names), name="low", queue="other"), leaves.names, leaves)
     full = with_running(leaves, low, queues=queues)
     assert plan_for(a_gang(4, name="high", queue="q79"), full) is not None
+
+
+@pytest.mark.parametrize("restart_cost", [1e9, 1e12, 1e300])
+def test_nobody_is_too_dear_to_be_stopped(leaves: Snapshot, restart_cost: float) -> None:
+    dear = [
+        running(a_gang(4, name=name), leaves.names[at : at + 4], leaves, restart_cost=restart_cost)
+        for name, at in (("a", 0), ("b", 4), ("c", 8), ("d", 12))
+    ]
+    full = with_running(leaves, *dear)
+    found = plan_for(a_gang(16, name="high", **HIGH), full)  # type: ignore[arg-type]
+    assert found is not None and len(found.victims) == 4
