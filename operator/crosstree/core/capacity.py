@@ -8,7 +8,7 @@ commit).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +63,7 @@ class Trial:
         self._usable: dict[str, Bool] = {}
         self._allowed: dict[tuple[object, ...], Bool] = {}
         self._offers: dict[tuple[object, ...], list[Candidate]] = {}
+        self._rows: dict[str, dict[str, int]] = {}
 
     def slots(self, gang: Gang, pool: Pool) -> Int64:
         """Count the gang's workers that each node of the pool holds now: int64 (n,), in pool order.
@@ -147,6 +148,13 @@ class Trial:
             position[pool.nodes] = np.arange(len(pool.nodes), dtype=np.int32)
             self._position[pool.name] = position
         return self._position[pool.name]
+
+    def rows(self, pool: Pool) -> Mapping[str, int]:
+        """Map names of the nodes of a pool to rows of the snapshot."""
+        if pool.name not in self._rows:
+            names = pool.fabric.levels[-1].names
+            self._rows[pool.name] = dict(zip(names, pool.nodes.tolist(), strict=True))
+        return self._rows[pool.name]
 
     def take(self, gang: Gang, pool: Pool, rows: Int32, counts: Int64) -> None:
         """Put `counts` workers of the gang on `rows`.

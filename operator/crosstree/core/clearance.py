@@ -90,15 +90,15 @@ def hold(gang: Gang, promise: Promise, desk: Desk) -> None:
 def take(gang: Gang, pool: Pool, promise: Promise, trial: Trial) -> int:
     """Take a promised place off the trial; return the number of workers."""
     counts = np.array([share.count for share in promise.nodes], np.int64)
-    trial.take(gang, pool, np.array(rows_of(pool, promise.nodes), np.int32), counts)
+    trial.take(gang, pool, np.array(rows_of(pool, promise.nodes, trial), np.int32), counts)
     return int(counts.sum())
 
 
-def rows_of(pool: Pool, nodes: Iterable[NodeShare]) -> list[int]:
-    """Return the rows of nodes of a pool, by name.
+def rows_of(pool: Pool, nodes: Iterable[NodeShare], trial: Trial) -> list[int]:
+    """Return the rows of nodes of a pool, by name. O(nodes asked for) but for the first time in a cycle.
 
     Raises:
         KeyError: the pool has no such node.
     """
-    row = dict(zip(pool.fabric.levels[-1].names, pool.nodes.tolist(), strict=True))
+    row = trial.rows(pool)
     return [row[share.name] for share in nodes]

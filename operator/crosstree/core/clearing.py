@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from crosstree.core.arrays import Bool
+from crosstree.core.candidates import Candidate
 from crosstree.core.claims import Claims
 from crosstree.core.ground import Tenants
 from crosstree.core.plan import Promise
@@ -35,6 +36,7 @@ class Clearing:
         tenants: Running gangs by pool, as arrays.
         roster: All of them; None until somebody asks.
         soon: Those that end within a minute for sure; None until somebody asks.
+        sound: Where the places that were promised before this cycle are, by uid; None for those that are none any more.
     """
 
     holds: list[Hold] = field(default_factory=list)
@@ -45,6 +47,7 @@ class Clearing:
     tenants: dict[str, Tenants] = field(default_factory=dict)
     roster: Roster | None = None
     soon: Bool | None = None
+    sound: dict[str, Candidate | None] = field(default_factory=dict)
 
     def note(self, hold: Hold) -> None:
         """Remember a promise."""

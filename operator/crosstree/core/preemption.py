@@ -259,7 +259,7 @@ def _checked(gang: Gang, way: _Way, desk: Desk) -> tuple[Place, Promise] | None:
 def _needed(gang: Gang, way: _Way, place: Place, desk: Desk) -> list[int]:
     """Return the victims whose nodes the place uses, and those that quota needs, the dearest looked at first."""
     running, pool = desk.snapshot.running, way.candidate.pool
-    used = set(rows_of(pool, place.nodes))
+    used = set(rows_of(pool, place.nodes, desk.trial))
     needed = list(way.choice.victims)
     devices = way.candidate.need.workers * gang.devices
     for at in sorted(needed, key=lambda at: -running[at].devices):

@@ -96,7 +96,17 @@ def _is_next(gang: Gang, desk: Desk) -> bool:
 
 
 def _sound(gang: Gang, promise: Promise, desk: Desk) -> Candidate | None:
-    """Return the pool of a promise and what the gang needs there; None if its place is none for the gang any more."""
+    """Return the pool of its promise and what a gang needs there; None if that place is none for it any more.
+
+    O(n) once in a cycle: whatever is booked, the answer stays.
+    """
+    known = desk.clearing.sound
+    if gang.uid not in known:
+        known[gang.uid] = _judged(gang, promise, desk)
+    return known[gang.uid]
+
+
+def _judged(gang: Gang, promise: Promise, desk: Desk) -> Candidate | None:
     snapshot = desk.snapshot
     pool = next((one for one in snapshot.pools if one.name == promise.pool), None)
     workers = sum(share.count for share in promise.nodes)
@@ -104,7 +114,7 @@ def _sound(gang: Gang, promise: Promise, desk: Desk) -> Candidate | None:
         return None
     need = judge(gang, pool, snapshot.allocatable)
     try:
-        at = desk.trial.positions(pool)[rows_of(pool, promise.nodes)]
+        at = desk.trial.positions(pool)[rows_of(pool, promise.nodes, desk.trial)]
     except KeyError:
         return None
     if not isinstance(need, Need):
@@ -153,7 +163,9 @@ def _there(gang: Gang, candidate: Candidate, promise: Promise, desk: Desk) -> Pl
     """Place the gang where it was promised, and book that on the trial; None if something is still in the way."""
     pool, trial = candidate.pool, desk.trial
     counts = np.zeros(len(pool.nodes), np.int64)
-    counts[trial.positions(pool)[rows_of(pool, promise.nodes)]] = [share.count for share in promise.nodes]
+    counts[trial.positions(pool)[rows_of(pool, promise.nodes, trial)]] = [
+        share.count for share in promise.nodes
+    ]
     slots: Int64 = trial.open_slots(gang, pool)
     devices = candidate.need.workers * gang.devices
     if (slots < counts).any() or desk.accounts.excess(gang.queue, pool.profile.id, devices) is not None:
@@ -181,7 +193,7 @@ def _anywhere(gang: Gang, desk: Desk) -> Place | None:
     if desk.accounts.excess(gang.queue, placed.model, int(counts.sum()) * gang.devices) is not None:
         return None
     pool = next(one for one in desk.snapshot.pools if one.name == placed.pool)
-    desk.trial.take(gang, pool, np.array(rows_of(pool, placed.nodes), np.int32), counts)
+    desk.trial.take(gang, pool, np.array(rows_of(pool, placed.nodes, desk.trial), np.int32), counts)
     return placed
 
 
