@@ -60,6 +60,7 @@ class Trial:
         self._slots: dict[Shape, _Remembered] = {}
         self._spares: dict[str, Bool] = {}
         self._position: dict[str, Int32] = {}
+        self._rows: dict[str, dict[str, int]] = {}
         self._usable: dict[str, Bool] = {}
         self._allowed: dict[tuple[object, ...], Bool] = {}
         self._offers: dict[tuple[object, ...], list[Candidate]] = {}
