@@ -70,8 +70,13 @@ def oddity(checkpoint: Checkpoint, pods: Iterable[PodFact], now: float) -> str:
     return ""
 
 
-@lru_cache(maxsize=4096)
 def _time(text: str) -> float | None:
+    """Read a time; None for what is not one. What is longer than any is not kept to be recognised again."""
+    return _read(text) if len(text) <= SHOWN else None
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> float | None:
     """Read a time; None for what is not one, or names no time zone: it means another time to every reader."""
     if not text or (not text.endswith(("Z", "z")) and "+" not in text[10:] and "-" not in text[10:]):
         return None
