@@ -43,9 +43,12 @@ class Expiry:
         mark = accounts.checkpoint()
         try:
             sure, excess = 1.0, accounts.excess(queue, model, devices)
+            above = frozenset(accounts.chain(queue))
             for leaver in self._timeline.running.leavers:
                 if excess is None:
                     return None
+                if above.isdisjoint(accounts.chain(leaver.gang.queue)):
+                    continue  # on no page that limits the queue
                 held = int(leaver.counts.sum()) * leaver.gang.devices
                 accounts.take(leaver.gang.queue, self._models.get(leaver.pool, ""), -held)
                 if excess.queue not in accounts.chain(leaver.gang.queue):

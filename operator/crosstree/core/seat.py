@@ -122,8 +122,8 @@ def _book(
     gang: Gang, candidate: Candidate, trial: Trial, slots: Int64, counts: Int64, rung: Rung | None
 ) -> Place:
     pool = candidate.pool
-    used = np.flatnonzero(counts)
-    bounds = spans(pool.fabric, slots, counts, replace(candidate.need, workers=int(counts.sum())))
+    used = np.flatnonzero(counts > 0)
+    bounds = spans(pool.fabric, slots, counts, replace(candidate.need, workers=int(counts[used].sum())), used)
     trial.take(gang, pool, pool.nodes[used], counts[used])
     return Place(
         key=gang.key,
@@ -131,7 +131,7 @@ def _book(
         pool=pool.name,
         model=pool.profile.id,
         resource=pool.resource,
-        nodes=shares(pool.fabric, counts),
+        nodes=shares(pool.fabric, counts, used),
         spans=bounds,
         rung=rung,
     )

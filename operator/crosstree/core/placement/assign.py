@@ -12,7 +12,7 @@ from crosstree.core.plan import NodeShare, Span
 from crosstree.core.topology import NODE_LEVEL, Fabric
 
 
-def shares(fabric: Fabric, counts: Int64) -> tuple[NodeShare, ...]:
+def shares(fabric: Fabric, counts: Int64, used: Int64 | None = None) -> tuple[NodeShare, ...]:
     """Give consecutive indices to the workers of each node, in fabric order.
 
     Neighbouring ranks are neighbouring nodes, index 0 is rank 0, and since a group never leaves its domain,
@@ -21,16 +21,19 @@ def shares(fabric: Fabric, counts: Int64) -> tuple[NodeShare, ...]:
     Args:
         fabric: The pool's tree; names the nodes.
         counts: Workers per node, int64 (n,).
+        used: Nodes that have any, ascending, if that is known.
     """
     names = fabric.levels[-1].names
-    used = np.flatnonzero(counts)
+    used = np.flatnonzero(counts > 0) if used is None else used
     first = np.cumsum(counts[used]) - counts[used]
     return tuple(
         NodeShare(names[node], int(start), int(counts[node])) for node, start in zip(used, first, strict=True)
     )
 
 
-def spans(fabric: Fabric, slots: Int64, counts: Int64, need: Need) -> tuple[Span, ...]:
+def spans(
+    fabric: Fabric, slots: Int64, counts: Int64, need: Need, used: Int64 | None = None
+) -> tuple[Span, ...]:
     """Compare the domains used at each declared level with the fewest any placement could have used.
 
     Args:
@@ -38,12 +41,13 @@ def spans(fabric: Fabric, slots: Int64, counts: Int64, need: Need) -> tuple[Span
         slots: What each node held before, int64 (n,).
         counts: Workers per node, int64 (n,).
         need: What was asked for; bounds respect `required`, groups and whole slices.
+        used: Nodes that have any workers, ascending, if that is known.
     """
-    used = np.flatnonzero(counts)
+    used = np.flatnonzero(counts > 0) if used is None else used
     found = []
     for depth, level in enumerate(fabric.levels):
         if level.name != NODE_LEVEL:
-            domains = len(np.unique(level.domain[used]))
+            domains = 1 + int(np.count_nonzero(np.diff(level.domain[used])))  # ascending, as the nodes are
             # One domain is the fewest there can be: no need to work that out, and most gangs are small.
             found.append(Span(level.name, domains, 1 if domains == 1 else _bound(fabric, depth, slots, need)))
     return tuple(found)

@@ -1,0 +1,149 @@
+"""Short cuts give the answers of the long way round."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crosstree.core import fit
+from crosstree.core.capacity import Trial
+from crosstree.core.horizon import Horizon
+from crosstree.core.placement.items import at_level
+from crosstree.core.placement.need import Need, Packed
+from crosstree.core.placement.pack import _select, pack
+from crosstree.core.quota import Accounts
+from crosstree.core.roster import Roster
+from crosstree.core.snapshot import Snapshot
+from tests.properties.test_placement import fleets
+from tests.properties.test_queues import CAPACITY, MODELS, NAMES, QUEUES, held, trees
+from tests.support.builders.core import a_gang, a_snapshot
+from tests.support.builders.running import NOW, running, with_running
+
+EXAMPLES = settings(max_examples=200)
+
+
+@EXAMPLES
+@given(st.data())
+def test_one_worker_goes_where_the_walk_through_the_levels_leads(data):
+    snapshot = a_snapshot(data.draw(fleets()))
+    fabric = snapshot.pools[0].fabric
+    count = len(snapshot.names)
+    slots = np.array(data.draw(st.lists(st.integers(0, 9), min_size=count, max_size=count)), np.int64)
+    depths = st.none() | st.integers(0, len(fabric.levels) - 1)
+    need = Need(1, required=data.draw(depths), preferred=data.draw(depths))
+    walked = _select(at_level(fabric, len(fabric.levels) - 1, slots), 1, need.required, need.preferred)
+    found = pack(fabric, slots, need)
+    if isinstance(found, Packed):
+        np.testing.assert_array_equal(found.counts, walked)
+    else:
+        assert found == walked
+
+
+@st.composite
+def busy(draw: st.DrawFn) -> Snapshot:
+    """Draw a pool with gangs on it, some of them on the same nodes."""
+    snapshot = a_snapshot(draw(fleets()))
+    free = dict.fromkeys(snapshot.names, 8)
+    gangs = []
+    for number in range(draw(st.integers(1, 8))):
+        devices = draw(st.sampled_from((0, 1, 2, 4)))
+        nodes = draw(st.sets(st.sampled_from(snapshot.names), min_size=1, max_size=4))
+        nodes = sorted(name for name in nodes if free[name] >= devices)
+        if nodes:
+            for name in nodes:
+                free[name] -= devices
+            gang = a_gang(
+                len(nodes), devices, name=f"r{number}", queue=draw(QUEUES), priority=draw(st.integers(-1, 2))
+            )
+            leaving, ends = draw(st.booleans()), draw(st.sampled_from((NOW + 60, NOW + 600, float("inf"))))
+            gangs.append(running(gang, nodes, snapshot, leaving=leaving, ends=ends))
+    return with_running(snapshot, *gangs)
+
+
+@EXAMPLES
+@given(busy(), st.data())
+def test_gangs_give_back_together_what_they_give_back_one_by_one(snapshot, data):
+    count = len(snapshot.running)
+    going = np.array(data.draw(st.lists(st.booleans(), min_size=count, max_size=count)), np.bool_)
+    one, other = Trial(snapshot), Trial(snapshot)
+    roster = Roster.of(snapshot, NOW, ())
+    pairs = going[roster.who]
+    one.give_back(roster.rows[pairs], roster.takes[pairs], roster.columns[pairs])
+    for at in np.flatnonzero(going).tolist():
+        other.release(snapshot.running[at])
+    np.testing.assert_array_equal(one.free, other.free)
+    np.testing.assert_array_equal(one.grain, other.grain)
+    one.rollback(0)
+    np.testing.assert_array_equal(one.free, snapshot.free)
+    np.testing.assert_array_equal(one.grain, snapshot.grain)
+
+
+@EXAMPLES
+@given(busy(), st.data())
+def test_room_later_is_the_same_without_what_is_never_short(snapshot, data):
+    pool = snapshot.pools[0]
+    cpu = data.draw(st.sampled_from((1_000, 24_000, 50_000)))
+    gang = a_gang(1, data.draw(st.sampled_from((1, 2, 8))), requests=(("cpu", cpu), ("pods", 1)))
+    horizon = Horizon(Trial(snapshot), NOW)
+    lean = horizon.lean(fit.request_of(gang, pool, snapshot.resources), pool)
+    for at in (NOW, NOW + 60, NOW + 600, NOW + 6000):
+        np.testing.assert_array_equal(
+            horizon.slots_at(gang, pool, at, lean), horizon.slots_at(gang, pool, at)
+        )
+
+
+@EXAMPLES
+@given(trees(), held, QUEUES, st.sampled_from(MODELS), st.integers(1, 40))
+def test_who_owes_a_queue_is_who_it_can_reclaim_from(specs, taken, owner, model, devices):
+    books = Accounts(specs, (), CAPACITY)
+    for one in taken:
+        books.take(*one)
+    owing = {
+        name
+        for name in (*NAMES, "nobody")
+        if name != owner and books.reclaimable(owner, name, model, devices)
+    }
+    assert books.owing(owner, model, devices) == owing
+
+
+@EXAMPLES
+@given(trees(), held, held, st.integers(1, 40))
+def test_answers_are_those_of_what_is_booked_now(specs, before, after, devices):
+    books = Accounts(specs, (), CAPACITY)
+
+    def answers() -> list[object]:
+        return [
+            (
+                books.excess(name, model, devices),
+                books.rank(name, (model,), devices),
+                books.owing(name, model, devices),
+            )
+            for name in (*NAMES, "nobody")
+            for model in MODELS
+        ]
+
+    for one in before:
+        books.take(*one)
+    first, mark = answers(), books.checkpoint()
+    for one in after:
+        books.take(*one)
+    fresh = Accounts(specs, (), CAPACITY)
+    for one in (*before, *after):
+        fresh.take(*one)
+    then = answers()
+    books.rollback(mark)
+    assert answers() == first
+    books = fresh
+    assert answers() == then
+
+
+def test_a_gang_that_only_looks_like_another_has_its_own_shape():
+    from crosstree.core.tried import Shapes
+
+    shapes = Shapes()
+    one = a_gang(name="a")
+    assert shapes.of(one) == shapes.of(a_gang(name="b", queue="x"))
+    assert shapes.of(one) != shapes.of(replace(one, workers=one.workers + 1))
