@@ -64,7 +64,6 @@ class Trial:
         self._usable: dict[str, Bool] = {}
         self._allowed: dict[tuple[object, ...], Bool] = {}
         self._offers: dict[tuple[object, ...], list[Candidate]] = {}
-        self._rows: dict[str, dict[str, int]] = {}
 
     def slots(self, gang: Gang, pool: Pool) -> Int64:
         """Count the gang's workers that each node of the pool holds now: int64 (n,), in pool order.

@@ -45,7 +45,6 @@ class Clearing:
     searches: int = 0
     claims: Claims | None = None
     tenants: dict[str, Tenants] = field(default_factory=dict)
-    sound: dict[str, Candidate | None] = field(default_factory=dict)
     roster: Roster | None = None
     soon: Bool | None = None
     sound: dict[str, Candidate | None] = field(default_factory=dict)
