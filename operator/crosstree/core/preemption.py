@@ -105,8 +105,7 @@ def _grounds(gang: Gang, candidate: Candidate, desk: Desk) -> Grounds:
     roster, least = roster_of(desk), desk.snapshot.manners.min_runtime
     allowed = grounds.allowed & ~roster.going
     old = ripe_among(roster, gang, desk)
-    names = [pool.name for pool in desk.snapshot.pools]
-    young = allowed & ~old & (roster.pool == names.index(candidate.pool.name))
+    young = allowed & ~old & (roster.pool == desk.snapshot.pools.index(candidate.pool))
     if young.any():
         desk.note_due(float(roster.began[young].min()) + least)
     return Grounds(allowed & old, grounds.reclaimed)
