@@ -17,6 +17,9 @@ from crosstree.core.pods import PodFact
 AHEAD_SECONDS = 300.0
 """How far a report may lie in the future before it is told to its author: clocks differ by less."""
 
+LONGEST_GRACE = 3_600.0
+"""Seconds for which others wait at most while a job that makes room saves its work, whatever it or its pods ask for."""
+
 SHOWN = 40
 """Characters of an annotation that are repeated to its author."""
 

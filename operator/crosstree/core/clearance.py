@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from crosstree.core.arrays import Bool
+from crosstree.core.candidates import Candidate
 from crosstree.core.capacity import Trial
 from crosstree.core.claims import Claims, Grounds
 from crosstree.core.clearing import Hold
@@ -37,6 +38,17 @@ def ripe_among(roster: Roster, gang: Gang, desk: Desk) -> Bool:
     if desk.snapshot.spares is not None and gang.recovering:
         ran = ran | roster.lent
     return ran
+
+
+def might_do(gang: Gang, candidate: Candidate, grounds: Grounds, desk: Desk) -> bool:
+    """Say whether somebody may go, and what is free with what all of them hold would be accelerators enough."""
+    if not grounds.allowed.any():
+        return False
+    pool, running = candidate.pool, desk.snapshot.running
+    there = [one for one, may in zip(running, grounds.allowed.tolist(), strict=True) if may or one.leaving]
+    free = int(np.maximum(desk.trial.free[pool.nodes, pool.column], 0).sum())
+    held = sum(one.devices for one in there if one.pool == pool.name)
+    return free + held >= candidate.need.workers * gang.devices
 
 
 def look_ahead(desk: Desk) -> None:

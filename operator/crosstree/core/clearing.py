@@ -47,6 +47,7 @@ class Clearing:
     tenants: dict[str, Tenants] = field(default_factory=dict)
     roster: Roster | None = None
     soon: Bool | None = None
+    sound: dict[str, Candidate | None] = field(default_factory=dict)
 
     def note(self, hold: Hold) -> None:
         """Remember a promise."""

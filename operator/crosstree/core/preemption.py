@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosstree.core.arrays import Bool, Int64
+from crosstree.core.arrays import Bool
 from crosstree.core.candidates import Candidate
 from crosstree.core.claims import Grounds
 from crosstree.core.clearance import (
     grounds_of,
     hold,
     look_ahead,
+    might_do,
     release_all,
     ripe_among,
     roster_of,
@@ -31,7 +32,7 @@ from crosstree.core.manners import Preemption
 from crosstree.core.placement.need import Packed
 from crosstree.core.placement.pack import pack
 from crosstree.core.plan import Place, Promise
-from crosstree.core.queues import ANY_MODEL
+from crosstree.core.quota_victims import within_quota
 from crosstree.core.running import Running
 from crosstree.core.seat import seat, seat_again
 from crosstree.core.snapshot import Pool
@@ -76,7 +77,7 @@ def propose(gang: Gang, desk: Desk) -> Promise | None:
         return None
     offered = _candidates(gang, desk)
     ways = [(one, _grounds(gang, one, desk)) for one in offered]
-    if not any(grounds.allowed.any() for _, grounds in ways):
+    if not any(might_do(gang, one, grounds, desk) for one, grounds in ways):
         notes.hopeless.add(shape)
         return None
     notes.searches += 1
@@ -174,7 +175,7 @@ def _ways(gang: Gang, candidate: Candidate, grounds: Grounds, among: Bool, desk:
     else:
         choice = None
     if choice is not None:
-        choice = _within_quota(gang, candidate, choice, grounds.allowed, cost, rank, desk)
+        choice = within_quota(gang, candidate, choice, grounds.allowed, cost, rank, desk)
     if choice is not None and choice.victims:
         yield _Way(choice, candidate, grounds)
 
@@ -190,40 +191,6 @@ def _ground(gang: Gang, pool: Pool, may_go: Bool, desk: Desk) -> Ground:
     most = ground.slots(may_go)
     reserved = np.asarray(desk.horizon.open_slots(gang, pool, most) < most)
     return Ground(gang, pool, desk.trial, known, may_go, reserved) if reserved.any() else ground
-
-
-def _within_quota(
-    gang: Gang, candidate: Candidate, choice: Choice, allowed: Bool, cost: Int64, rank: Int64, desk: Desk
-) -> Choice | None:
-    """Add the victims that bring the gang within the limits of its queues, cheapest first; None if none do."""
-    running, accounts = desk.snapshot.running, desk.accounts
-    model, devices = candidate.pool.profile.id, candidate.need.workers * gang.devices
-    mark = accounts.checkpoint()
-    chosen = list(choice.victims)
-    for one in chosen:
-        accounts.take(running[one].gang.queue, running[one].model, -running[one].devices)
-    order = sorted(np.flatnonzero(allowed).tolist(), key=lambda at: (int(cost[at]), int(rank[at])))
-    excess = accounts.excess(gang.queue, model, devices)
-    while excess is not None:
-        over = excess.held + excess.asked - excess.limit
-        under = [
-            at
-            for at in order
-            if at not in chosen
-            and running[at].devices
-            and excess.queue in accounts.chain(running[at].gang.queue)
-            and excess.model in (ANY_MODEL, running[at].model)
-        ]
-        if not under:
-            break
-        enough = [at for at in under if running[at].devices >= over]
-        per_device = sorted(under, key=lambda at: (int(cost[at]) / running[at].devices, int(rank[at])))
-        chosen.append(enough[0] if enough else per_device[0])
-        last = running[chosen[-1]]
-        accounts.take(last.gang.queue, last.model, -last.devices)
-        excess = accounts.excess(gang.queue, model, devices)
-    accounts.rollback(mark)
-    return None if excess is not None else Choice(tuple(sorted(chosen)), int(cost[chosen].sum()))
 
 
 def _checked(gang: Gang, way: _Way, desk: Desk) -> tuple[Place, Promise] | None:

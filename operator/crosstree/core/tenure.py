@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from crosstree.core.checkpoint import saved_at
+from crosstree.core.checkpoint import LONGEST_GRACE, saved_at
 from crosstree.core.job import Job
 from crosstree.core.lifecycle.facts import ENDED, finished, preempted, since, withdrawing
 from crosstree.core.plan import NodeShare, Place
@@ -66,7 +66,7 @@ def promised(job: Job, gang: Gang, place: Place, attempt: int, cluster: str, now
         nodes,
         float(int(now)),
         restart_cost=job.checkpoint.restart_cost,
-        grace=job.checkpoint.grace,
+        grace=min(job.checkpoint.grace, LONGEST_GRACE),
     )
 
 
@@ -105,7 +105,7 @@ def stored(job: Job, gang: Gang, cluster: str, pods: Iterable[PodFact], now: flo
         0.0 if leaving is None else leaving + _grace(job),
         _saved(job, own, placed, now),
         job.checkpoint.restart_cost,
-        job.checkpoint.grace,
+        min(job.checkpoint.grace, LONGEST_GRACE),
     )
 
 
@@ -142,7 +142,7 @@ def _saved(job: Job, pods: Sequence[PodFact], began: float, now: float) -> float
 def _grace(job: Job) -> float:
     """Return how many seconds its pods have to end: more of them for one that was stopped to save its work."""
     if preempted(job.progress):
-        return job.checkpoint.grace
+        return min(job.checkpoint.grace, LONGEST_GRACE)
     spec = job.template.get("spec")
     told = spec.get("terminationGracePeriodSeconds") if isinstance(spec, dict) else None
     return float(told) if isinstance(told, int) else TERMINATION_SECONDS

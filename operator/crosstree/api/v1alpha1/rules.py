@@ -91,6 +91,23 @@ class Frozen:
 
 
 @dataclass(frozen=True, slots=True)
+class FrozenWhilePlaced(Frozen):
+    """A field of `spec` that can't change while the job has a place: what it holds is counted by it.
+
+    For the whole object, because the status says whether it has one.
+    """
+
+    def on_the_wire(self) -> dict[str, Any]:
+        """Return the entry of `x-kubernetes-validations` of the object, a transition rule."""
+        ours, old = f"self.spec.{self.field}", f"oldSelf.spec.{self.field}"
+        same = f"has({ours}) == has({old}) && (!has({ours}) || {ours} == {old})"
+        return {
+            "rule": f"!has(self.status) || !has(self.status.placement) || ({same})",
+            "message": f"spec.{self.field} can't change while the job has a place; {self.way_out}",
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """Annotation of a scalar type: a rule over the value itself.
 

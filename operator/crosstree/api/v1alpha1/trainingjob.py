@@ -24,7 +24,7 @@ from crosstree.api.v1alpha1.common import (
     short_name,
 )
 from crosstree.api.v1alpha1.podtemplate import PodTemplate
-from crosstree.api.v1alpha1.rules import Frozen, Rule
+from crosstree.api.v1alpha1.rules import Frozen, FrozenWhilePlaced, Rule
 from crosstree.api.v1alpha1.sizes import Parallelism, Workers
 from crosstree.api.v1alpha1.trainingjob_status import MAX_WORKERS, TrainingJobStatus
 from crosstree.base.names import DEFAULT_QUEUE, MAX_JOB_NAME
@@ -281,4 +281,8 @@ class TrainingJob(Object):
             ),
             path="metadata.name",
         ),
+    )
+    FROZEN = tuple(
+        FrozenWhilePlaced(field, "suspend it first, or wait until it has ended.")
+        for field in ("queue", "priorityClassName")
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from crosstree.core.checkpoint import saved_at
+from crosstree.core.checkpoint import LONGEST_GRACE, saved_at
 from crosstree.core.job import Job
 from crosstree.core.lifecycle.facts import JobFacts, finished, preempted, resizing, since, waits_for
 from crosstree.core.lifecycle.moves import Cause, Move, Preempt, StorePlacement, Suspend
@@ -46,13 +46,13 @@ def stopped_for_another(facts: JobFacts) -> Preempt | None:
 def time_to_save(facts: JobFacts) -> float | None:
     """Return how many seconds pods that are told to go now have for saving; None for what their own template says.
 
-    A gang that makes room has `spec.checkpoint.grace`, and never less than its own template gives it.
+    A gang that makes room has `spec.checkpoint.grace`, and never less than its own template gives it; neither for ever.
     """
     progress = facts.job.progress
     if not (preempted(progress) or resizing(progress)):
         return None
-    grace = facts.job.checkpoint.grace
-    return grace if grace > own_grace(facts.job) else None
+    own, grace = own_grace(facts.job), min(facts.job.checkpoint.grace, LONGEST_GRACE)
+    return LONGEST_GRACE if own > LONGEST_GRACE else grace if grace > own else None
 
 
 def saved_since(facts: JobFacts) -> bool:
