@@ -72,7 +72,7 @@ def test_14_a_waiting_job_says_when_it_will_run_who_is_in_front_and_on_whom_it_w
     first = stage.waits("first")
     assert first.forecast is not None and first.forecast.start == NOW + HOUR
     assert "ml/holder" in first.message
-    assert "Expected at 23:13 UTC" in first.message or "Expected at 23:14 UTC" in first.message
+    assert "Expected by 23:13 UTC" in first.message or "Expected by 23:14 UTC" in first.message
 
 
 def test_14b_jobs_of_another_namespace_are_counted_and_not_named() -> None:

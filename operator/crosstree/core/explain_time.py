@@ -1,7 +1,8 @@
 """Time in words: who holds a gang off nodes that are free, when it is expected to start, and what it waits for.
 
-Jobs of the gang's own namespace are named, others are counted. Times are rounded up, the more the further away they
-are, so that the words stay while little changes.
+Jobs of the gang's own namespace are named, others are counted. Times are rounded, the more the further away they are,
+so that the words stay while little changes: a start up, the begin of a reservation down, so that neither promises more
+than there is.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from crosstree.core.tried import Shape
 from crosstree.core.workload import Gang
 
 _ROUNDING = ((3_600.0, 60), (21_600.0, 300), (86_400.0, 1_800))
-"""Up to so many seconds away, a time is rounded up to so many; to an hour beyond."""
+"""Up to so many seconds away, a time is rounded to so many; to an hour beyond."""
 
 _ENDINGS = (
     ("; else it starts when running work ends.", "; else "),
@@ -68,9 +69,9 @@ class TimeWords:
                 if trusted(gang.expected) < float("inf")
                 else "nothing is known of how long this job runs"
             )
-            begin = clock(first.since, desk.now)
+            begin = clock(first.since, desk.now, early=True)
             text = (
-                f"{size} would fit now, but nodes for them are reserved {begin} for {owner}, and {stays}. "
+                f"{size} would fit now, but nodes for them are reserved from {begin} on for {owner}, and {stays}. "
                 "A spec.expectedDuration that ends before that would start it now."
             )
         return Wait(gang.key, gang.uid, WaitReason.RESERVED_FOR_OTHER, text)
@@ -89,7 +90,7 @@ class TimeWords:
         return (head if len(head) <= room else head[: max(room - 2, 0)].rstrip() + "… ") + tail
 
     def _expected(self, told: Forecast, one: Refused) -> str:
-        when = f"expected {clock(told.start, self._desk.now)}"
+        when = f"expected by {clock(told.start, self._desk.now)}"
         if one.reservation is None:
             return f"{when}{_guess(told)}."
         blockers, behind = one.reservation.blockers, one.reservation.behind
@@ -111,13 +112,14 @@ class TimeWords:
         return ""
 
 
-def clock(at: float, now: float) -> str:
-    """Write an instant for people: `at 14:20 UTC`, with its day where that is another one."""
+def clock(at: float, now: float, *, early: bool = False) -> str:
+    """Write an instant for people: `14:20 UTC`, with its day where that is another one; rounded up, down if `early`."""
     step = next((step for away, step in _ROUNDING if at - now <= away), 3_600)
-    moment = datetime.fromtimestamp(min(-(-int(at) // step) * step, LAST), UTC)
+    rounded = int(at) // step * step if early else -(-int(at) // step) * step
+    moment = datetime.fromtimestamp(min(rounded, LAST), UTC)
     if moment.date() == datetime.fromtimestamp(now, UTC).date():
-        return moment.strftime("at %H:%M UTC")
-    return moment.strftime("on %Y-%m-%d at %H:%M UTC")
+        return moment.strftime("%H:%M UTC")
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _jobs(keys: Sequence[str], gang: Gang) -> str:

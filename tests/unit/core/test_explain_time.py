@@ -52,7 +52,7 @@ BUSY = (a_work("a", 2, 8400, 0, required="leaf"), a_work("b", 1, 3000, 0))
 
 def test_it_says_when_and_on_whom_it_waits() -> None:
     said = last_words(*BUSY, a_work("big", 4, 60, 60))["default/big"]
-    assert said.message.endswith("expected at 14:20 UTC when job default/a and 1 more have ended.")
+    assert said.message.endswith("expected by 14:20 UTC when job default/a and 1 more have ended.")
 
 
 def test_jobs_of_other_namespaces_are_counted_and_never_named() -> None:
@@ -66,9 +66,9 @@ def test_a_gang_held_off_by_a_reservation_is_told_whose_from_when_and_the_way_ou
     said = last_words(*BUSY, a_work("big", 4, 60, 60), a_work("late", 1, 100_000, 120))["default/late"]
     assert said.reason is WaitReason.RESERVED_FOR_OTHER
     assert said.message.startswith(
-        f"1 worker of 8 {H100} would fit now, but nodes for them are reserved at 14:20 UTC for job default/big, which "
-        "is before it in the line, and this job would still be on them then. "
-        "A spec.expectedDuration that ends before that would start it now; else expected at "
+        f"1 worker of 8 {H100} would fit now, but nodes for them are reserved from 14:20 UTC on for job default/big, "
+        "which is before it in the line, and this job would still be on them then. "
+        "A spec.expectedDuration that ends before that would start it now; else expected by "
     )
 
 
@@ -87,7 +87,7 @@ def test_a_gang_at_a_limit_is_told_when_enough_under_it_ends() -> None:
     assert said.reason is WaitReason.QUOTA_EXHAUSTED
     assert said.forecast is not None
     assert said.forecast.start == NOON + 3000
-    assert "xpected at 12:50 UTC" in said.message
+    assert "xpected by 12:50 UTC" in said.message
 
 
 def test_the_words_stay_while_time_alone_passes() -> None:
@@ -102,7 +102,7 @@ def test_the_words_stay_while_time_alone_passes() -> None:
     said = [run_cycle(snapshot, Policy(), NOON + after).decisions for after in (60, 61, 600, 3000)]
     assert said[0] == said[1] == said[2] == said[3]
     assert isinstance(said[0][0], Wait)
-    assert "expected at 14:20 UTC when job default/a ends." in said[0][0].message.replace(
+    assert "expected by 14:20 UTC when job default/a ends." in said[0][0].message.replace(
         "Expected", "expected"
     )
 
@@ -116,16 +116,21 @@ def test_the_time_is_kept_however_short_the_words_have_to_be() -> None:
 @pytest.mark.parametrize(
     ("away", "said"),
     [
-        (59, "at 12:01 UTC"),
-        (3600, "at 13:00 UTC"),
-        (8400, "at 14:20 UTC"),
-        (8401, "at 14:25 UTC"),
-        (30_000, "at 20:30 UTC"),
-        (90_000, "on 2026-02-01 at 13:00 UTC"),
+        (59, "12:01 UTC"),
+        (3600, "13:00 UTC"),
+        (8400, "14:20 UTC"),
+        (8401, "14:25 UTC"),
+        (30_000, "20:30 UTC"),
+        (90_000, "2026-02-01 13:00 UTC"),
     ],
 )
 def test_times_are_rounded_up_the_more_the_further_away_they_are(away: float, said: str) -> None:
     assert clock(NOON + away, NOON) == said
+
+
+def test_the_begin_of_a_reservation_is_rounded_down() -> None:
+    """Who declares to be gone by the time it is told has to be let in."""
+    assert clock(NOON + 8401, NOON, early=True) == "14:20 UTC"
 
 
 def test_a_cycle_says_when_time_alone_changes_its_answer() -> None:
@@ -141,4 +146,4 @@ def test_a_cycle_says_when_time_alone_changes_its_answer() -> None:
 
 def test_a_start_so_late_that_it_has_no_date_is_told_all_the_same() -> None:
     said = last_words(a_work("a", 4, 1e13, 0), a_work("big", 4, 60, 60))["default/big"]
-    assert "Expected on 9999-12-31 at 23:59 UTC" in said.message
+    assert "Expected by 9999-12-31 23:59 UTC" in said.message
