@@ -136,7 +136,7 @@ def draw(screen: Console, told: Json) -> None:
     screen.print(styled(told["job"]), styled(told["phase"]))
     _because(screen, told)
     _recovery(screen, told["recovery"])
-    if told["decision"]:
+    if told["decision"] and told["decision"] != (told["waiting"] or {}).get("message"):
         screen.print(f"\n{told['decision']}", markup=False)
     if told["placement"]:
         _placement(screen, told)

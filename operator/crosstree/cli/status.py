@@ -22,7 +22,17 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Jobs listed in the table; -o json has all of them."""
 
-_ORDER = ("Failed", "Recovering", "Resizing", "Pending", "Starting", "Running", "Suspended", "Succeeded")
+_ORDER = (
+    "Failed",
+    "Recovering",
+    "Preempted",
+    "Resizing",
+    "Pending",
+    "Starting",
+    "Running",
+    "Suspended",
+    "Succeeded",
+)
 
 
 def status(

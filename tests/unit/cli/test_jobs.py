@@ -127,3 +127,15 @@ def test_a_range_of_workers_is_shown_as_one(capsys: pytest.CaptureFixture[str]) 
     raw = a_job("Pending")
     raw["spec"]["workers"] = {"min": 8, "max": 32}
     assert job_facts(raw)["workers"] == "8..32"
+
+
+def test_every_job_is_counted_whatever_its_phase(capsys: pytest.CaptureFixture[str]) -> None:
+    draw_jobs(console(), [job_facts(a_job(phase)) for phase in ("Running", "Preempted", "Pending")])
+    assert "3 jobs: 1 Preempted, 1 Pending, 1 Running" in capsys.readouterr().out
+
+
+def test_a_job_that_its_queue_refuses_is_told_why_once(capsys: pytest.CaptureFixture[str]) -> None:
+    why = "spec.queue is 'biologie', and there is no such JobQueue."
+    raw = a_job("Pending", waiting={"reason": "QueueNotFound", "message": why})
+    draw(console(), {**said_of(raw), "decision": why})
+    assert capsys.readouterr().out.count(why) == 1
