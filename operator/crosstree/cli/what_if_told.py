@@ -75,6 +75,8 @@ def draw(screen: Console, answer: Answer) -> None:
         _draw_fate(screen, fate, answer)
     if answer.stopped:
         say(f"Stopped on the way: {listed(answer.stopped, SHOWN)}.", "yellow")
+        if at_once := set(answer.stopped) - {shift.job for shift in answer.shifts if shift.seconds > 0}:
+            say(f"Goes on at once at another place: {listed(sorted(at_once), SHOWN)}.")
     later = [shift for shift in answer.shifts if shift.seconds > 0]
     sooner = [shift for shift in reversed(answer.shifts) if shift.seconds < 0]
     if not later and not sooner:
