@@ -86,7 +86,7 @@ def test_philly_as_published_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("job_id,submit_time_s\n", "line 1: column duration_s, num_accelerators is missing"),
+        ("job_id,submit_time_s\n", "line 1: columns duration_s, num_accelerators are missing"),
         (HEAD + "a,0,60,8,1,\nb,soon,60,8,1,\n", "line 3, column submit_time_s: found 'soon', but a number"),
         (HEAD + "a,0,60,2.5,1,\n", "line 2, column num_accelerators: found '2.5', but a whole number"),
         (HEAD + "a,0,-60,8,1,\n", "line 2, column duration_s: found '-60'"),
@@ -94,7 +94,7 @@ def test_philly_as_published_is_read(tmp_path: Path) -> None:
         (HEAD + "a,0,60,8,3,\n", "a multiple of num_nodes, which is 3"),
         (HEAD + "a,0,60\n", "line 2: found 3 cells, but the header has 6 columns"),
         (HEAD + "a,0,60,0,1,\n", "no job that asks for an accelerator"),
-        ("", "is missing; found nothing"),
+        ("", "are missing; found nothing"),
         ("[1, 2", "is no JSON"),
     ],
 )

@@ -38,8 +38,8 @@ def crds(
 
     made = definitions()
     if apply:
-        for name in talk(kubeconfig, context, lambda api: applied(api, made)):
-            typer.echo(f"{name} applied")
+        for name, body in zip(talk(kubeconfig, context, lambda api: applied(api, made)), made, strict=True):
+            typer.echo(f"{body['kind']} {name} applied")
     elif output is Format.JSON:
         typer.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": made}, indent=2))
     else:

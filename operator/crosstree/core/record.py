@@ -113,7 +113,9 @@ def recall(given: Json) -> Recording:
         return _recall(given)
     except SpecError as error:
         raise SpecError(f"the snapshot is damaged: {error}") from error
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+    except KeyError as error:
+        raise SpecError(f"the snapshot is damaged: field {error} is missing.") from error
+    except (TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise SpecError(f"the snapshot is damaged: {type(error).__name__}: {error}.") from error
 
 

@@ -54,7 +54,7 @@ def _faults(detail: ErrorDetails, kind: type[Object]) -> list[tuple[str, str]]:
         case "missing":
             return [(path, f"{path} is missing; it is required.")]
         case "extra_forbidden":
-            return [(path, f"{path} is not a field; {_known(detail['loc'], kind)}.")]
+            return [(path, f"{path} is not a field; {_known(detail['loc'], kind)}")]
     needs = _NEEDS.get(detail["type"])
     if needs is None:
         return [(path, f"{path} is {_shown(detail['input'])}: {detail['msg']}.")]
@@ -88,7 +88,7 @@ def _known(loc: Sequence[int | str], kind: type[Object]) -> str:
         schema = inner if isinstance(inner, dict) else {}
     names = sorted(schema.get("properties", {}))
     near = get_close_matches(str(loc[-1]), names, n=1)
-    return f"did you mean {near[0]}" if near else f"the fields here are {', '.join(names)}"
+    return f"did you mean {near[0]}?" if near else f"the fields here are {', '.join(names)}."
 
 
 @cache

@@ -160,8 +160,8 @@ def _env_rule(framework: str) -> Rule:
     )
 
 
-_LASTING = re.compile("[1-9]")
-"""A duration in which no digit is more than 0 is none."""
+_LASTING = re.compile("[1-9]|^[^0-9]*$")
+"""A duration in which no digit is more than 0 is none. What has no digit at all is refused as no duration."""
 
 _AGAIN = "delete the job and create it again."
 
@@ -205,7 +205,7 @@ class TrainingJobSpec(Wire):
         *split_rules.RULES,
         _env_rule("pytorch"),
         Rule(
-            holds="!has(self.expectedDuration) || self.expectedDuration.matches('[1-9]')",
+            holds=f"!has(self.expectedDuration) || self.expectedDuration.matches('{_LASTING.pattern}')",
             says="spec.expectedDuration is {duration}, but every job takes time; give more than 0s, or leave it out.",
             shows={"duration": "self.expectedDuration"},
             breaks=lambda spec: (

@@ -78,7 +78,8 @@ def rows(path: Path, needed: Sequence[str]) -> Iterator[Row]:
         missing = [name for name in needed if name not in names]
         if missing:
             raise SpecError(
-                f"{path}, line 1: column {', '.join(missing)} is missing; found {', '.join(names) or 'nothing'}. "
+                f"{path}, line 1: column{'s' if len(missing) > 1 else ''} {', '.join(missing)} "
+                f"{'are' if len(missing) > 1 else 'is'} missing; found {', '.join(names) or 'nothing'}. "
                 f"Needed are {', '.join(needed)}."
             )
         column = {name: at for at, name in enumerate(names)}
