@@ -85,6 +85,7 @@ BARS: tuple[Bar, ...] = (
     Bar("SIM", "replay_fleet_rss", MOST, 2048.0, "peak memory of that", {**LARGE, "days": 7.0}),
     Bar("S10", "decided_max", MOST, 1.0, "a broken gang: signal to decision"),
     Bar("S10", "bound_max", MOST, 10.0, "a broken gang: signal to all pods bound"),
+    Bar("S12", "reclaim_decided_max", MOST, 1.0, "4,000 accelerators of 50 gangs reclaimed: decided", LARGE),
     Bar("S13", "explained_in_cluster", MOST, 1.0, "a job that can't run explained"),
     Bar("S13", "negative_verdict_p99", MOST, 10.0, "a refusal in the core at 12,500 nodes", LARGE),
     Bar("S14", "first_decision", MOST, 30.0, "start to decision, recorded lists", {**LARGE, "source": "recorded"}),

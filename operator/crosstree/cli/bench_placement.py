@@ -1,7 +1,8 @@
 """`crosstree bench placement`: how long the production core takes to decide, measured in this process.
 
-S1 one gang, S2 a fleet from empty to full, S5 domains used against the fewest possible, S13 a refusal with
-its sentence. Nothing is mocked and nothing is left out: each time is one `run_cycle`, snapshot to Plan.
+S1 one gang, S2 a fleet from empty to full, without queues and with 50, S5 domains used against the fewest possible,
+S12 a guarantee that takes back what it lent, S13 a refusal with its sentence.
+Nothing is mocked and nothing is left out: each time is one `run_cycle`, snapshot to Plan.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 BATCH = 128
 """Gangs that arrive between two cycles of S2."""
+
+ALL = ("S1", "S2", "S5", "S12", "S13")
 
 WARM_UP = 3
 """Decisions before the first one that counts: caches of the interpreter, not of ours."""
@@ -57,17 +60,17 @@ def placement(
     ] = 1,
     repeats: Annotated[int, typer.Option(help="Fleets decided on, each filled differently.", min=1)] = 300,
     only: Annotated[
-        list[str] | None, typer.Option(help="S1, S2, S5 or S13; several times; else all.")
+        list[str] | None, typer.Option(help="S1, S2, S5, S12 or S13; several times; else all.")
     ] = None,
     output: Output = Format.TABLE,
     no_color: NoColor = False,
 ) -> None:
-    """Time decisions of the production core on synthetic fleets (S1, S2, S5, S13)."""
+    """Time decisions of the production core on synthetic fleets (S1, S2, S5, S12, S13)."""
     if preferred not in ("", "leaf", "spine", "node"):
         raise typer.BadParameter(f"{preferred!r} is no level of the fleet; use leaf, spine, node or nothing.")
-    wanted = {name.upper() for name in only or ("S1", "S2", "S5", "S13")}
-    if unknown := wanted - {"S1", "S2", "S5", "S13"}:
-        raise typer.BadParameter(f"no bench {', '.join(sorted(unknown))}; there are S1, S2, S5 and S13.")
+    wanted = {name.upper() for name in only or ALL}
+    if unknown := wanted - set(ALL):
+        raise typer.BadParameter(f"no bench {', '.join(sorted(unknown))}; there are {', '.join(ALL)}.")
     cases = [
         Case(count, per_node, gang, preferred, fill, seed, repeats)
         for count in nodes or (160, 1250, 5000, 12500)
@@ -83,8 +86,11 @@ def measure(cases: list[Case], wanted: set[str]) -> Iterator[Record]:
         if "S2" in wanted:
             for per_worker in sorted({case.per_node, 1}, reverse=True):
                 yield from empty_to_full(case, per_worker)
+                yield from empty_to_full(case, per_worker, queued=True)
         if "S5" in wanted:
             yield from domains(case)
+        if "S12" in wanted:
+            yield from reclaimed(case)
         if "S13" in wanted:
             yield from refusals(case)
 
@@ -105,21 +111,25 @@ def one_gang(case: Case) -> Iterator[Record]:
     yield Record("S1", "decision_p99", quantile(times, 0.99), "ms", conditions)
 
 
-def empty_to_full(case: Case, per_worker: int) -> Iterator[Record]:
+def empty_to_full(case: Case, per_worker: int, *, queued: bool = False) -> Iterator[Record]:
     """S2: gangs of the Helios mix arrive in batches until the fleet is full; only the cycles are timed.
 
     The mix says accelerators per job. With workers of a whole node most of its gangs are one pod; with one
-    accelerator per worker they are gangs of 1 to 128 pods.
+    accelerator per worker they are gangs of 1 to 128 pods. With `queued` they wait in 50 queues with guarantees and
+    limits, say how long they run, and run on while others are decided, so that accounts and reservations count.
     """
     from crosstree.base.clock import monotonic
     from crosstree.core.cycle import run_cycle
     from crosstree.core.plan import Place
     from crosstree.core.policy import Policy
     from crosstree.core.synthetic import Fleet, carried_out, helios_gangs, snapshot
+    from crosstree.core.synthetic_queues import in_queues, started, tree
 
     gangs = helios_gangs(case.nodes * case.per_node, per_worker, case.seed, preferred=case.preferred)
     now = snapshot(Fleet(case.nodes, case.per_node, 0.0, case.seed))
-    spent, started, pods, waiting = 0.0, 0, 0, 0
+    if queued:
+        gangs, now = in_queues(gangs), replace(now, queues=tree(case.nodes * case.per_node))
+    spent, placed, pods, waiting = 0.0, 0, 0, 0
     for first in range(0, len(gangs), BATCH):
         arrived = gangs[first : first + BATCH]
         view = replace(
@@ -132,17 +142,19 @@ def empty_to_full(case: Case, per_worker: int) -> Iterator[Record]:
         by_key = {gang.key: gang for gang in arrived}
         for decision in plan.decisions:
             if isinstance(decision, Place):
-                started += 1
+                placed += 1
                 pods += by_key[decision.key].workers
             else:
                 waiting += 1
         now = carried_out(view, plan, by_key)
+        if queued:
+            now = replace(now, running=(*now.running, *started(view, plan, by_key, float(first))))
     used = 1 - float(now.free[:, 0].sum()) / float(now.allocatable[:, 0].sum())
     conditions = case.conditions(
-        fill=0.0, mix="helios", perWorker=per_worker, gangs=len(gangs), placed=started, waiting=waiting, batch=BATCH,
-        filledTo=round(used, 4),
+        fill=0.0, mix="helios", perWorker=per_worker, gangs=len(gangs), placed=placed, waiting=waiting, batch=BATCH,
+        filledTo=round(used, 4), queues=len(now.queues),
     )  # fmt: skip
-    yield Record("S2", "gangs_decided", (started + waiting) / spent, "1/s", conditions)
+    yield Record("S2", "gangs_decided", (placed + waiting) / spent, "1/s", conditions)
     yield Record("S2", "pods_decided", pods / spent, "1/s", conditions)
 
 
@@ -177,6 +189,33 @@ def _spread(case: Case) -> Iterator[Record]:
         metric = "domains_over_lower_bound" if level == case.preferred else "domains_beside_preference"
         conditions = case.conditions(level=level, preferred=case.preferred, gangs=count)
         yield Record("S5", metric, got / least, "ratio", conditions)
+
+
+def reclaimed(case: Case) -> Iterator[Record]:
+    """S12: a guarantee takes back 4,000 accelerators that 50 gangs hold; one decision, from snapshot to promise."""
+    from crosstree.base.clock import monotonic
+    from crosstree.core.cycle import run_cycle
+    from crosstree.core.plan import Wait
+    from crosstree.core.policy import Policy
+    from crosstree.core.synthetic import Fleet
+    from crosstree.core.synthetic_queues import HOLDERS, LENT, lent_out
+
+    if case.nodes * case.per_node <= LENT or LENT % (HOLDERS * case.per_node):
+        return
+    times, victims = [], 0
+    for turn in range(WARM_UP + max(1, case.repeats // 30)):
+        view = lent_out(Fleet(case.nodes, case.per_node, 1.0, case.seed + turn))
+        begun = monotonic()
+        plan = run_cycle(view, Policy(), 0.0)
+        times.append(monotonic() - begun)
+        promises = [
+            one.promise for one in plan.decisions if isinstance(one, Wait) and one.promise is not None
+        ]
+        victims = len(promises[0].victims) if promises else 0
+    conditions = case.conditions(
+        fill=1.0, lent=LENT, holders=HOLDERS, victims=victims, decisions=len(times) - WARM_UP
+    )
+    yield Record("S12", "reclaim_decided_max", max(times[WARM_UP:]), "s", conditions)
 
 
 def refusals(case: Case) -> Iterator[Record]:

@@ -106,7 +106,7 @@ def _grounds(gang: Gang, candidate: Candidate, desk: Desk) -> Grounds:
     roster, least = roster_of(desk), desk.snapshot.manners.min_runtime
     allowed = grounds.allowed & ~roster.going
     old = ripe_among(roster, gang, desk)
-    young = allowed & ~old & (roster.pool == desk.snapshot.pools.index(candidate.pool))
+    young = allowed & ~old & roster.on(candidate.pool)
     if young.any():
         desk.note_due(float(roster.began[young].min()) + least)
     return Grounds(allowed & old, grounds.reclaimed)

@@ -12,7 +12,7 @@ from crosstree.core import fit, spares
 from crosstree.core.arrays import Bool, Float64, Int32, Int64
 from crosstree.core.ground import costs
 from crosstree.core.running import Running
-from crosstree.core.snapshot import Snapshot
+from crosstree.core.snapshot import Pool, Snapshot
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +100,10 @@ class Roster:
         for uid in uids:
             if uid in self._place:
                 self.claimed[self._place[uid]] = True
+
+    def on(self, pool: Pool) -> Bool:
+        """Mark those in a pool, Bool (V,)."""
+        return np.fromiter((one.pool == pool.name for one in self.running), np.bool_, count=len(self.running))
 
     @property
     def going(self) -> Bool:

@@ -57,6 +57,8 @@ def pack_largest(fabric: Fabric, slots: Int64, need: Need, sizes: Sequence[int])
         The largest that fits, or what stopped the smallest. What stops one size says how many would fit, so that few
         are tried: one for a gang of a fixed size, a second where a demand on the fabric is in the way.
     """
+    if len(sizes) == 1:
+        return pack(fabric, slots, need if need.workers == sizes[0] else replace(need, workers=sizes[0]))
     most = int(slots.sum())
     found: Packed | Shortfall = Shortfall(Limit.TOTAL, most)
     for size in sizes:

@@ -220,8 +220,17 @@ class Timeline:
             return Releases((), ends, stops, np.zeros(0, np.int32), empty)
         rows = np.concatenate([one.rows for one in leavers])
         counts = np.concatenate([one.counts for one in leavers])
-        each = np.array(
-            [self.vector(one.gang, pools[one.pool]) if one.pool in pools else nothing for one in leavers]
-        )
-        amounts = np.ascontiguousarray((np.repeat(each, sizes, axis=0) * counts[:, None]).T)
+        # Few vectors, many gangs: each is looked up once and its number is repeated.
+        kinds: dict[tuple[object, ...], int] = {}
+        vectors: list[Int64] = []
+        kind = np.empty(len(leavers), np.int64)
+        for at, one in enumerate(leavers):
+            key = (one.gang.requests, one.gang.devices, one.pool)
+            number = kinds.get(key)
+            if number is None:
+                number = kinds[key] = len(vectors)
+                vectors.append(self.vector(one.gang, pools[one.pool]) if one.pool in pools else nothing)
+            kind[at] = number
+        table = np.array(vectors).T
+        amounts = np.ascontiguousarray(table[:, np.repeat(kind, sizes)] * counts)
         return Releases(tuple(leavers), ends, stops, rows, amounts)

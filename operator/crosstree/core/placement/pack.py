@@ -53,11 +53,11 @@ def _pack_one(fabric: Fabric, slots: Int64) -> Packed | Shortfall:
     One node is one domain of every level, so no demand on levels can fail. The node with the least room takes it, of
     equal ones that whose surroundings have the least, the narrowest level first, then the first in fabric order.
     """
-    there = slots > 0
-    if not there.any():
+    nodes = np.flatnonzero(slots > 0)
+    if not len(nodes):
         return Shortfall(Limit.TOTAL, 0)
-    least = slots.min(where=there, initial=np.iinfo(np.int64).max)
-    nodes = np.flatnonzero(slots == least)
+    room = slots[nodes]
+    nodes = nodes[room == room.min()]
     for level in fabric.levels[-2::-1]:
         if len(nodes) == 1:
             break
