@@ -114,7 +114,9 @@ def test_a_gang_leaves_a_node_whose_memory_fails_and_names_the_signal(world: Ope
     assert "GpuMemWatch" in restart["message"] and "DCGM_FR" not in restart["message"]
     told = reported(world, node, "DrainNode")
     assert (told["signal"], told["message"]) == ("GpuMemWatch", MESSAGE)
-    assert "Nodes by action: DrainNode 1. Worst: " + node in healthy(world)["message"]
+    summed = "Nodes by action: DrainNode 1. Worst: " + node
+    # The pool that lists the fault and the cluster that sums up are two objects, written one after the other.
+    eventually(lambda: healthy(world)["message"], within=SOON, until=lambda said: summed in said, what=summed)
 
 
 def test_a_gang_stays_on_a_hot_node_and_new_work_goes_elsewhere(world: Operated) -> None:

@@ -23,6 +23,8 @@ import localcluster
 
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "host", "content-length"})
 T = TypeVar("T")
+TURNS = 10
+"""Turns of the loop in which connections end: closing is put off by a turn at every layer."""
 
 
 class ApiProxy:
@@ -115,6 +117,8 @@ class ApiProxy:
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+        for _ in range(TURNS):  # connections that were closed say so in a later turn of the loop
+            await asyncio.sleep(0)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:

@@ -57,7 +57,9 @@ def growth(desk: Desk, decided: Sequence[Decision], refused: Iterable[Refused]) 
     }
     if not able:
         return ()
-    open_to_all = (pool for pool in desk.snapshot.pools if pool.schedulable)
+    # Who is leaving gives back more in a moment: growing once is worth waiting for.
+    unsettled = {one.pool for one in desk.snapshot.running if one.leaving}
+    open_to_all = (pool for pool in desk.snapshot.pools if pool.schedulable and pool.name not in unsettled)
     pools = {pool.name: pool for pool in open_to_all if not _wanted(pool, desk, decided, refused)}
     idle = {pool.name: _idle(pool, desk) for pool in pools.values()}
     grown: list[Resize] = []

@@ -145,6 +145,12 @@ def test_the_queue_with_the_smaller_share_grows_first() -> None:
     assert grown(world(poor, rich, queues=queues)) == {"poor": 4}
 
 
+def test_nobody_grows_while_somebody_is_leaving() -> None:
+    train, other = runs(elastic(8, 4, 2), 0, 1), runs(a_gang(2, name="other"), 6, 7, leaving=True)
+    assert grown(world(train, other)) == {}
+    assert grown(world(train)) == {"train": 8}
+
+
 def test_a_required_level_bounds_growth() -> None:
     assert grown(world(runs(elastic(8, 4, 2, required="leaf"), 0, 1))) == {"train": 4}
     assert grown(world(runs(elastic(8, 4, 2, required="leaf"), 0, 1), used=(3, 7))) == {}
