@@ -45,7 +45,7 @@ test: setup binaries check audit test-unit test-invariants test-cluster ## All t
 
 test-unit: setup ## Tests without an API server
 	@echo "==> unit, property, golden and architecture tests"
-	@$(BIN)/python -m pytest -m "not cluster and not e2e" $(ARGS)
+	@$(BIN)/python -m pytest -m "not cluster and not e2e" --numprocesses $(JOBS) $(ARGS)
 
 test-invariants: setup ## OPERATIONS=100000 at random on simulated clusters, against what must never happen
 	@echo "==> what must never happen, in $(or $(OPERATIONS),100000) operations at random"
