@@ -55,7 +55,7 @@ def test_files_are_written_where_they_are_wanted(tmp_path: Path) -> None:
         (
             ["--trace", NODES, "--nodes", NODES],
             1,
-            "line 1: column job_id, submit_time_s, duration_s is missing",
+            "line 1: columns job_id, submit_time_s, duration_s are missing",
         ),
         (["--trace", JOBS, "--nodes", JOBS], 1, "line 1: column node is missing"),
         (["--trace", JOBS, "--nodes", NODES, "--speed", "V100"], 2, "write V100=0.6"),
