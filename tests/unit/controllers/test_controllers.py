@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import gc
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,17 @@ from aiohttp.test_utils import TestServer
 import crosstree.controllers
 from crosstree.controllers import startup
 from crosstree.controllers.intake import hear
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """Let tasks that kopf forgets say so here.
+
+    Whenever the garbage collector finds one, Python 3.11 logs it, and parses source for that. In the middle of another
+    parse, hypothesis' for instance, that is a SystemError (python/cpython#106905).
+    """
+    yield
+    gc.collect()
 
 
 class Heard:
