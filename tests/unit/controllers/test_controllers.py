@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import gc
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,27 @@ from crosstree.controllers import startup
 from crosstree.controllers.intake import hear
 
 
-@pytest.fixture(autouse=True)
-def _nothing_left_behind() -> Iterator[None]:
-    """Let tasks that kopf forgets say so here.
+@contextmanager
+def heard_out() -> Iterator[None]:
+    """Ask every task that is begun in here how it ended, as kopf does not.
 
-    Whenever the garbage collector finds one, Python 3.11 logs it, and parses source for that. In the middle of another
-    parse, hypothesis' for instance, that is a SystemError (python/cpython#106905).
+    A task that nobody asked says so whenever the garbage collector finds it: by a log with a traceback, for which
+    Python 3.11 parses source. In the middle of another parse, hypothesis' for instance, that is a SystemError.
     """
-    yield
-    gc.collect()
+    loop, begun = asyncio.get_running_loop(), []
+
+    def begin(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
+        begun.append(asyncio.Task(work, loop=loop, **options))
+        return begun[-1]
+
+    loop.set_task_factory(begin)
+    try:
+        yield
+    finally:
+        loop.set_task_factory(None)
+        for task in begun:
+            if task.done() and not task.cancelled():
+                task.exception()
 
 
 class Heard:
@@ -144,8 +156,9 @@ async def test_kopf_takes_nothing_of_ours_along_when_it_gives_up(monkeypatch):
         monkeypatch.setattr(startup, "FIRST_PAUSE", 0.001)
         before = asyncio.all_tasks()
         began = time.monotonic()
-        async with asyncio.timeout(10):
-            await startup.listen(Heard(), login, stop=stop, started=lambda: None)
+        with heard_out():
+            async with asyncio.timeout(10):
+                await startup.listen(Heard(), login, stop=stop, started=lambda: None)
         assert time.monotonic() - began < 3 * startup.EXIT
         assert await asyncio.gather(*ours) == [True] * 3
         assert asyncio.all_tasks() == before, "nothing of kopf is left"
