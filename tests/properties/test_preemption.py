@@ -5,6 +5,7 @@ Nobody arrives and nobody ends, so whatever goes on for ever is gangs that take 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -41,6 +42,8 @@ class World:
     running: dict[str, Running] = field(default_factory=dict)
     stopped_for: dict[str, Promise] = field(default_factory=dict)
     evictions: list[tuple[str, str]] = field(default_factory=list)
+    held: list[Counter[str]] = field(default_factory=list)
+    """For each eviction, the accelerators that the gangs of each queue held in the cycle that ordered it."""
 
     def __post_init__(self) -> None:
         self.waiting = {gang.key: gang for gang in self.gangs}
@@ -84,6 +87,10 @@ class World:
         assert beneficiary.promise is not None and order.uid in beneficiary.promise.victims
         self.stopped_for[order.beneficiary] = beneficiary.promise
         self.evictions.append((order.beneficiary, order.key))
+        held: Counter[str] = Counter()
+        for one in snapshot.running:
+            held[one.gang.queue] += 0 if one.leaving else one.devices
+        self.held.append(held)
         self.running[order.key] = replace(victim, leaving=True, ends=self.now + self.tick)
 
     def settle(self) -> int:
@@ -177,17 +184,13 @@ def test_who_is_covered_by_a_guarantee_is_stopped_for_nobody_of_another_queue(cr
     made = a_world([], QUEUES)
     for gang in crowd:
         made.waiting[gang.key] = gang
-        before = len(made.evictions)
-        held = {key: one for key, one in made.running.items() if not one.leaving}
         made.settle()
-        for beneficiary, victim in made.evictions[before:]:
-            if victim not in held:
-                continue
-            queue = held[victim].gang.queue
-            within = sum(one.devices for one in held.values() if one.gang.queue in _under(queue))
-            if _guaranteed(queue) and within <= _guaranteed(queue):
-                other = next(one for one in crowd if one.key == beneficiary)
-                assert queue in _above(other.queue)
+    for (beneficiary, victim), held in zip(made.evictions, made.held, strict=True):
+        queue = next(one for one in crowd if one.key == victim).queue
+        within = sum(held[one] for one in _under(queue))
+        if _guaranteed(queue) and within <= _guaranteed(queue):
+            other = next(one for one in crowd if one.key == beneficiary)
+            assert queue in _above(other.queue)
 
 
 def _guaranteed(queue: str) -> int:
