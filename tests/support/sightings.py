@@ -154,7 +154,7 @@ def job(raw: Json) -> Job:
     return Job(
         uid=meta["uid"],
         key=f"{meta['namespace']}/{meta['name']}",
-        workers=spec["workers"],
+        workers=_size(spec["workers"], placement),
         devices=spec["accelerators"]["perWorker"],
         required=_map(spec.get("topology")).get("required", ""),
         suspended=bool(spec.get("suspend")),
@@ -185,3 +185,12 @@ def _pinned(spec: Json) -> str:
             if field["key"] == "metadata.name":
                 return str(field["values"][0])
     return str(spec.get("nodeName", ""))
+
+
+def _size(asked: Any, placement: Mapping[str, Any]) -> int:
+    """Return how many workers a job should have: for a range the size it was placed at, -1 if that is not legal."""
+    if isinstance(asked, int):
+        return asked
+    size = placement.get("workers", asked["max"])
+    legal = asked["min"] <= size <= asked["max"] and (size - asked["min"]) % asked.get("step", 1) == 0
+    return int(size) if legal else -1
