@@ -10,7 +10,7 @@ from crosstree.core.desk import open_desk
 from crosstree.core.line import in_order, line
 from crosstree.core.plan import Decision, Plan
 from crosstree.core.policy import Policy
-from crosstree.core.promises import confirm, keep_promise
+from crosstree.core.promises import keep_promise
 from crosstree.core.resize import growth
 from crosstree.core.snapshot import Snapshot
 from crosstree.core.start import Refused, start
@@ -48,9 +48,7 @@ def run_cycle(snapshot: Snapshot, policy: Policy, now: float) -> Plan:
         # 4. Within quota, where it fits and delays nobody before it; else room is made; else a time is reserved.
         answer = start(gang, position, desk)
         if isinstance(answer, Refused):
-            answer, orders = confirm(answer, desk)
             refused.append(answer)
-            decided += orders
         else:
             decided.append(answer)
 

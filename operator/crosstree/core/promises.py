@@ -17,14 +17,13 @@ from crosstree.core.candidates import Candidate, judge
 from crosstree.core.clearance import grounds_of, hold, release, rows_of, take
 from crosstree.core.clearing_words import stopped_for
 from crosstree.core.desk import Desk
-from crosstree.core.line import in_order
 from crosstree.core.manners import Preemption
 from crosstree.core.placement.need import Need, Packed
 from crosstree.core.placement.pack import pack
 from crosstree.core.plan import Decision, Evict, Forecast, Place, Promise, Resize, Wait
 from crosstree.core.running import Running
 from crosstree.core.seat import settle
-from crosstree.core.start import Refused, place
+from crosstree.core.start import place
 from crosstree.core.verdicts import promised
 from crosstree.core.workload import Gang
 
@@ -44,10 +43,7 @@ def keep_promise(gang: Gang, desk: Desk) -> tuple[Decision, ...] | None:
     still = _still_there(promise, desk)
     begun = len(still) < len(promise.victims) or any(one.leaving for one in still)
     if begun:
-        placed = _there(gang, candidate, promise, desk)
-        if placed is None and _is_next(gang, desk):
-            placed = _anywhere(gang, desk)
-        if placed is not None:
+        if placed := _there(gang, candidate, promise, desk) or _anywhere(gang, desk):
             return (desk.book(gang, placed),)
     elif not _stands(gang, candidate, still, desk):
         return None
@@ -57,42 +53,6 @@ def keep_promise(gang: Gang, desk: Desk) -> tuple[Decision, ...] | None:
     orders = [_order(gang, candidate, promise, one, desk) for one in still if not one.leaving]
     hold(gang, promise, desk)
     return (*orders, _wait(gang, promise, still, desk))
-
-
-def confirm(refused: Refused, desk: Desk) -> tuple[Refused, tuple[Decision, ...]]:
-    """Go on with a plan that was set aside because there is room elsewhere, where the line has given that to others.
-
-    Nodes that are free may be reserved for a gang before it, which only its turn tells. Then the same plan is made
-    again: it stands as it is stored, and is acted on.
-
-    Returns:
-        What becomes of the gang, and what its victims are told.
-    """
-    gang, made, known = refused.gang, refused.promise, refused.gang.promise
-    if made is None or known is None or desk.now >= known.until:
-        return refused, ()
-    candidate = _sound(gang, known, desk)
-    still = _still_there(known, desk)
-    if candidate is None or len(still) < len(known.victims):
-        return refused, ()
-    if replace(made, since=known.since, until=known.until) != known:
-        return refused, ()
-    desk.note_due(known.until)
-    mark = desk.accounts.checkpoint()  # the place is booked already; grounds are looked at without it
-    desk.accounts.take(gang.queue, candidate.pool.profile.id, -candidate.need.workers * gang.devices)
-    orders = tuple([_order(gang, candidate, known, one, desk) for one in still])
-    desk.accounts.rollback(mark)
-    return replace(refused, promise=known), orders
-
-
-def _is_next(gang: Gang, desk: Desk) -> bool:
-    """Say whether nobody may stand before a gang in the line: then no free node is reserved for anybody before it."""
-    order = desk.policy.order
-    return not any(
-        one.promise is None and (one.queue != gang.queue or in_order((gang, one), order)[0] is one)
-        for one in desk.snapshot.gangs
-        if one.key != gang.key
-    )
 
 
 def _sound(gang: Gang, promise: Promise, desk: Desk) -> Candidate | None:

@@ -169,39 +169,6 @@ def test_a_place_that_comes_free_elsewhere_first_is_as_good(full: Snapshot) -> N
     assert {share.name for share in place.nodes} == {"n004", "n005", "n006", "n007"}
 
 
-@pytest.fixture
-def kept_for_big(empty: Snapshot) -> Snapshot:
-    """Two nodes of the first leaf are free, and `big` will have all four when `soon` ends; `low` is in the second."""
-    soon = running(a_gang(2, name="soon", priority=1000), ["n002", "n003"], empty, ends=NOW + 3600)
-    low = running(a_gang(2, name="low"), ["n004", "n005"], empty)
-    top = running(a_gang(2, name="top", priority=1000), ["n006", "n007"], empty)
-    return with_running(empty, soon, low, top)
-
-
-BIG = a_gang(4, name="big", priority=200, required="leaf")
-
-
-def small_planned(snapshot: Snapshot) -> Gang:
-    small = a_gang(2, name="small", priority=100, required="leaf")
-    answer = decided(snapshot, BIG, small, now=NOW)[-1]
-    assert isinstance(answer, Wait) and answer.promise is not None
-    return replace(small, promise=answer.promise)
-
-
-def test_a_plan_is_acted_on_though_nodes_are_free_that_another_has_reserved(kept_for_big: Snapshot) -> None:
-    small = small_planned(kept_for_big)
-    order, big, answer = decided(kept_for_big, BIG, small)
-    assert isinstance(order, Evict) and order.uid == "uid-low"
-    assert isinstance(big, Wait)
-    assert isinstance(answer, Wait) and answer.promise == small.promise
-
-
-def test_who_is_made_room_for_does_not_take_what_another_has_reserved(kept_for_big: Snapshot) -> None:
-    small = small_planned(kept_for_big)
-    answers = decided(leaving(kept_for_big, "low"), BIG, small)
-    assert not [one for one in answers if isinstance(one, Place)]
-
-
 def test_the_plan_is_void_if_the_admin_forbids_it_before_anybody_was_stopped(full: Snapshot) -> None:
     gang = planned(full, high())
     never = Manners(preemption=Preemption.NEVER)
