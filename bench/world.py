@@ -306,7 +306,13 @@ class World:
         expected = Expectation(work, Source.DECLARED, 0.9)
         models = (model,) if model else ()
         gang = Gang(
-            f"team-0/{uid}", uid, workers, devices, models, created=self.clock.now(), expected=expected
+            f"team-0/{uid}",
+            uid,
+            max(workers, 1),
+            devices,
+            models,
+            created=self.clock.now(),
+            expected=expected,
         )
         self._outside(f"submit {_told(gang)} for {work:.0f}")
         self.cluster.submit(gang, work)
