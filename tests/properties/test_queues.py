@@ -151,27 +151,40 @@ def test_nobody_is_passed_over_who_is_owed_more(specs, asked, taken):
     books = Accounts(specs, (), CAPACITY)
     for one in taken:
         books.take(*one)
-    gangs = gangs_of(asked)
-    left = list(gangs)
-    for _, gang in line(gangs, books):
+    left = gangs_of(asked)
+    for _, gang in line(tuple(left), books):
         for other in left:
-            mine, theirs = sides(books, gang, other)
-            assert mine <= theirs or other.queue == gang.queue
+            if other.queue != gang.queue:
+                mine, theirs = parted(books, gang.queue, other.queue)
+                rival = next(one for _, one in line(below(books, left, theirs), books))
+                assert rank(books, mine, gang) <= rank(books, theirs, rival)
         left.remove(gang)
         books.take(gang.queue, H100, gang.workers * gang.devices)
     assert not left
 
 
-def sides(books: Accounts, gang: Gang, other: Gang) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Rank of two gangs where the tree parts them; equal ones where a queue in between has somebody else to send."""
-    mine, theirs = books.chain(gang.queue)[::-1], books.chain(other.queue)[::-1]
-    shared = 0
-    while shared < min(len(mine), len(theirs)) and mine[shared] == theirs[shared]:
-        shared += 1
-    if len(mine) != shared + 1 or len(theirs) != shared + 1:
-        return (0.0,), (0.0,)
-    asks = [one.workers * one.devices for one in (gang, other)]
-    return books.rank(gang.queue, (), asks[0]), books.rank(other.queue, (), asks[1])
+Side = tuple[str, bool]
+"""A queue, and whether its own jobs are meant, beside the queues below it."""
+
+
+def parted(books: Accounts, queue: str, other: str) -> tuple[Side, Side]:
+    """Return the two that compete where the tree parts two queues."""
+    mine, theirs = books.chain(queue)[::-1], books.chain(other)[::-1]
+    shared = sum(1 for one, two in zip(mine, theirs, strict=False) if one == two)
+    one, two = (
+        (way[shared], False) if shared < len(way) else (way[-1], True) for way in (mine, theirs)
+    )
+    return one, two
+
+
+def below(books: Accounts, gangs: Iterable[Gang], side: Side) -> list[Gang]:
+    queue, own = side
+    return [one for one in gangs if (one.queue == queue if own else queue in books.chain(one.queue))]
+
+
+def rank(books: Accounts, side: Side, head: Gang) -> tuple[float, float]:
+    queue, own = side
+    return books.rank(queue, (), head.workers * head.devices, beside=own)
 
 
 @EXAMPLES
