@@ -12,13 +12,14 @@ REAL_NODES ?= 0
 FLEET  ?= localcluster/fleets/mixed.yaml
 NAME   ?= default
 MINUTES ?= 10
+ROUNDS ?= 5
 
 # Setup is done again when one of these changes, whatever the file times of a fresh clone say.
 STAMP  := $(VENV)/.ready-$(shell cat requirements/dev.txt pyproject.toml | cksum | cut -d' ' -f1)
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-invariants test-cluster test-e2e chaos check format verify generate \
+.PHONY: help setup demo test test-unit test-invariants explore test-cluster test-e2e chaos check format verify generate \
         bench simulate cluster-up cluster-down binaries lock clean image sbom audit trainer
 
 help: ## Show this list
@@ -50,6 +51,12 @@ test-unit: setup ## Tests without an API server
 test-invariants: setup ## OPERATIONS=100000 at random on simulated clusters, against what must never happen
 	@echo "==> what must never happen, in $(or $(OPERATIONS),100000) operations at random"
 	@OPERATIONS=$(or $(OPERATIONS),100000) $(BIN)/python -m pytest tests/properties/test_invariants.py --numprocesses $(JOBS)
+
+explore: setup ## Property tests ROUNDS=5 times on examples that nobody has seen; PROFILE=thorough for 2,000 each
+	@for round in $$(seq $(ROUNDS)); do seed=$${SEED:-$$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}; \
+	  echo "==> properties, round $$round of $(ROUNDS); again by make explore ROUNDS=1 SEED=$$seed"; \
+	  HYPOTHESIS_PROFILE=$(or $(PROFILE),explore) $(BIN)/python -m pytest tests/properties --hypothesis-seed=$$seed \
+	    --numprocesses $(JOBS) $(ARGS) || exit 1; done
 
 test-cluster: setup binaries ## Tests against a real API server (CROSSTREE_TEST_KUBECONFIG, else a local one)
 	@echo "==> tests against a real API server"

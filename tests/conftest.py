@@ -12,10 +12,13 @@ pytest_plugins = ["tests.support.control_plane"]
 
 # Timings on a shared machine vary too much for hypothesis' deadline; the number of examples is what counts.
 settings.register_profile(
-    "default", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    "explore", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=2000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+settings.register_profile("thorough", parent=settings.get_profile("explore"), max_examples=2000)
+# The same examples for the same code, so that a test that fails says something about the change under test. Examples
+# that nobody has seen are for `make explore`.
+settings.register_profile("gate", parent=settings.get_profile("explore"), derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
 
 @pytest.fixture(autouse=True)
