@@ -171,9 +171,7 @@ def parted(books: Accounts, queue: str, other: str) -> tuple[Side, Side]:
     """Return the two that compete where the tree parts two queues."""
     mine, theirs = books.chain(queue)[::-1], books.chain(other)[::-1]
     shared = sum(1 for one, two in zip(mine, theirs, strict=False) if one == two)
-    one, two = (
-        (way[shared], False) if shared < len(way) else (way[-1], True) for way in (mine, theirs)
-    )
+    one, two = ((way[shared], False) if shared < len(way) else (way[-1], True) for way in (mine, theirs))
     return one, two
 
 
