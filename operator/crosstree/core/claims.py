@@ -70,7 +70,7 @@ class Claims:
         self._covered: NDArray[Any] = np.zeros(len(running), self._bits)
         """Bit d is set where the queue at depth d above a gang, 0 for the root, pays for it."""
         self._members: dict[str, list[int]] = {}
-        self._shared: dict[str, Int64] = {}
+        self._parted: dict[str, tuple[Bool, NDArray[Any]]] = {}
         self._paid: dict[tuple[str, int], Book] = {}
         if self._guaranteed:
             self._cover()
@@ -85,7 +85,7 @@ class Claims:
         if not self._guaranteed:
             return Grounds(lower, nobody)
         mine = self._accounts.chain(gang.queue)[::-1]
-        shared = self._common(gang.queue)
+        outside, inner = self._apart(gang.queue)
         owed = np.zeros(len(self._names), np.bool_)
         for name in self._accounts.owing(gang.queue, model, devices):
             position = self._index.get(name)
@@ -96,10 +96,7 @@ class Claims:
             for depth, name in enumerate(mine[: self._deepest])
             if self._would_cover(name, gang, model, devices)
         )
-        # Bits of the queues that both stand under.
-        common = np.array([(1 << depth) - 1 for depth in shared.tolist()], self._bits)[self._queue]
-        outside = np.asarray((self._covered & ~common) == 0, np.bool_)
-        inside = np.asarray((self._covered & common & ~np.array(gains, self._bits)) == 0, np.bool_)
+        inside = np.asarray((inner & ~np.array(gains, self._bits)) == 0, np.bool_)
         reclaimed = outside & owed[self._queue] & self._holding(model)
         return Grounds((lower & outside & inside) | reclaimed, reclaimed)
 
@@ -145,13 +142,19 @@ class Claims:
                     book.add(one.model, one.devices, 1)
         return book.covers(model, devices)
 
-    def _common(self, queue: str) -> Int64:
-        """Count the queues, from the root down, that a queue shares with each that holds something: int64."""
-        if queue not in self._shared:
+    def _apart(self, queue: str) -> tuple[Bool, NDArray[Any]]:
+        """Return what of the cover of each gang does not depend on who asks in a queue. O(V), once for a queue.
+
+        Returns:
+            Where no queue pays for it that it does not share with this one; the bits of those that pay and are shared.
+        """
+        if queue not in self._parted:
             mine = self._accounts.chain(queue)[::-1]
-            found = (_common(mine, self._accounts.chain(name)[::-1]) for name in self._names)
-            self._shared[queue] = np.fromiter(found, np.int64, count=len(self._names))
-        return self._shared[queue]
+            shared = [_common(mine, self._accounts.chain(name)[::-1]) for name in self._names]
+            common = np.array([(1 << depth) - 1 for depth in shared], self._bits)[self._queue]
+            outside = np.asarray((self._covered & ~common) == 0, np.bool_)
+            self._parted[queue] = outside, self._covered & common
+        return self._parted[queue]
 
     def _holding(self, model: str) -> Bool:
         """Mark the running gangs that hold a model."""

@@ -49,6 +49,7 @@ class Roster:
     columns: Int64
     claimed: Bool
     _place: dict[str, int] = field(default_factory=dict)
+    _pools: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, snapshot: Snapshot, now: float, claimed: Iterable[str]) -> Self:
@@ -90,6 +91,7 @@ class Roster:
             * (np.concatenate(counts) if counts else np.zeros(0))[:, None].astype(np.int64),
             columns=np.repeat(columns, sizes),
             claimed=np.zeros(count, np.bool_),
+            _pools=number,
             _place={one.gang.uid: at for at, one in enumerate(running)},
         )
         made.claim(claimed)
@@ -103,7 +105,7 @@ class Roster:
 
     def on(self, pool: Pool) -> Bool:
         """Mark those in a pool, Bool (V,)."""
-        return np.fromiter((one.pool == pool.name for one in self.running), np.bool_, count=len(self.running))
+        return np.asarray(self.pool == self._pools[pool.name], np.bool_)
 
     @property
     def going(self) -> Bool:
