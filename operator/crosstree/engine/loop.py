@@ -22,7 +22,7 @@ Cycle = Callable[[Snapshot, Policy, float], Plan]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A cluster whose cycle broke; a bug of ours that must not hold up the others."""
+    """A cluster whose cycle broke, or taking its plan over; a bug of ours that must not hold up the others."""
 
     cluster: str
     error: Exception
@@ -35,7 +35,7 @@ class StepReport:
     Attributes:
         number: Steps so far, this one included.
         plans: One per cluster that was looked at; clusters without a change since their last cycle have none.
-        failures: Clusters whose cycle broke.
+        failures: Clusters whose cycle broke, or whose plan could not be taken over whole.
         seconds: Duration of the step, views and applying included.
     """
 
@@ -78,7 +78,8 @@ class SchedulingLoop:
         """Decide for every cluster that changed since its last cycle, or whose plan is due again, and apply the plans.
 
         The generation remembered is the one that was looked at, so whatever applying a plan changes is
-        looked at in the next step. A cluster whose cycle breaks is tried again when it changes.
+        looked at in the next step. A cluster that breaks, in its cycle or in what the plan is applied to, is tried
+        again when it changes, or when the plan was due.
         """
         began = monotonic()
         self._steps += 1
@@ -93,14 +94,12 @@ class SchedulingLoop:
             self._due.pop(name, None)
             try:
                 plan = self._cycle(snapshot, self._policy, now)
-            except (
-                Exception
-            ) as error:  # one broken cluster must not hold up the others; the driver reports it
-                failures.append(Failure(snapshot.cluster, error))
+                if plan.due is not None:
+                    self._due[name] = plan.due
+                self._port.apply(plan)
+            except Exception as error:  # one broken cluster must not hold up others; the driver reports it
+                failures.append(Failure(name, error))
                 continue
-            if plan.due is not None:
-                self._due[name] = plan.due
-            self._port.apply(plan)
             plans.append(plan)
         self._forget({snapshot.cluster for snapshot in views})
         return StepReport(self._steps, tuple(plans), tuple(failures), monotonic() - began)

@@ -21,16 +21,19 @@ def a_snapshot(cluster: str = "east", generation: int = 1) -> Snapshot:
 
 
 class Port:
-    """A cluster of a few snapshots, which remembers the plans."""
+    """A cluster of a few snapshots, which remembers the plans; those of `refused` it can't take over."""
 
-    def __init__(self, *snapshots: Snapshot) -> None:
+    def __init__(self, *snapshots: Snapshot, refused: str = "") -> None:
         self.snapshots: Sequence[Snapshot] = snapshots
+        self.refused = refused
         self.applied: list[Plan] = []
 
     def view(self) -> Sequence[Snapshot]:
         return self.snapshots
 
     def apply(self, plan: Plan) -> None:
+        if plan.cluster == self.refused:
+            raise KeyError(plan.cluster)
         self.applied.append(plan)
 
 
@@ -94,6 +97,21 @@ def test_a_broken_cluster_is_tried_again_when_it_changes():
     port.snapshots = (a_snapshot(generation=2),)
     loop.step()
     assert tries == [1, 2]
+
+
+def test_a_plan_that_cannot_be_taken_over_does_not_hold_up_the_others():
+    port = Port(a_snapshot("east"), a_snapshot("west"), refused="east")
+    report = a_loop(port).step()
+    assert [failure.cluster for failure in report.failures] == ["east"]
+    assert [plan.cluster for plan in report.plans] == ["west"] == [plan.cluster for plan in port.applied]
+
+
+def test_a_plan_that_could_not_be_taken_over_is_made_again_when_the_cluster_changes():
+    port = Port(a_snapshot(), refused="east")
+    loop = a_loop(port)
+    loop.step()
+    port.refused, port.snapshots = "", (a_snapshot(generation=2),)
+    assert [plan.generation for plan in loop.step().plans] == [2]
 
 
 def test_a_report_counts_decisions():
