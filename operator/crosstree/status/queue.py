@@ -172,10 +172,18 @@ def _books(tree: QueueTree, cluster: str, clusters: Mapping[str, Cluster], jobs:
 
 
 def _capacity(cluster: Cluster | None) -> Counter[str]:
-    """Read from the stored status of an AICluster how many healthy accelerators of each model it has."""
+    """Read from the stored status of an AICluster how many healthy accelerators of each model it has.
+
+    Others may write a status, too, and a queue is told of several clusters: what makes no sense counts for nothing.
+    """
     found: Counter[str] = Counter()
-    for row in (cluster.observed.get("pools") or ()) if cluster is not None else ():
-        found[str(row.get("model", ""))] += int(row.get("healthy", 0))
+    rows = cluster.observed.get("pools") if cluster is not None else None
+    for row in rows if isinstance(rows, list | tuple) else ():
+        if not isinstance(row, Mapping):
+            continue
+        model, healthy = row.get("model"), row.get("healthy")
+        if isinstance(model, str) and isinstance(healthy, int) and healthy > 0:
+            found[model] += healthy
     return found
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
 from crosstree.core.cluster import Cluster, Queue
 from crosstree.core.job import Job, Placement, Progress
 from crosstree.core.plan import NodeShare
@@ -123,6 +125,29 @@ def test_a_share_is_never_more_than_all_even_before_the_cluster_has_told_what_it
     job = replace(a_job(placement=PLACED), queue="team")
     bare = replace(EAST, observed={})
     assert the_standing("team", a_queue("team"), jobs=[job], clusters=[bare]).share == 1.0
+
+
+@pytest.mark.parametrize(
+    "pools",
+    [
+        7,
+        "h100",
+        {"model": "h100", "healthy": 128},
+        [None, "h100"],
+        [{"model": "h100", "healthy": "all"}, {"model": None, "healthy": 128}, {"healthy": 128}],
+        [
+            {"model": "h100", "healthy": None},
+            {"model": "h100", "healthy": -128},
+            {"model": ["h100"], "healthy": 1},
+        ],
+    ],
+)
+def test_a_cluster_whose_status_makes_no_sense_harms_no_queue(pools):
+    jobs = [replace(a_job(placement=PLACED), queue="team", cluster=name) for name in ("east", "west")]
+    strange = replace(WEST, observed={"pools": pools})
+    found = the_standing("team", a_queue("team", cluster="east"), jobs=jobs, clusters=(EAST, strange))
+    assert (found.share, found.jobs.running) == (32 / 128, 2)
+    assert the_standing("team", a_queue("team"), jobs=jobs, clusters=(EAST, strange)).share == 1.0
 
 
 def test_a_queue_of_every_cluster_has_its_quotas_in_each():
