@@ -133,7 +133,16 @@ def reasons() -> str:
             "In `status.waiting.reason`, the REASON column, and the reason of condition"
             " Placed. The message beside it has"
             " the counts.\n",
-            _table(("Reason", "Meaning and way out"), _members(WaitReason)),
+            "A job stands in line if more free accelerators would let it start, or it is about to be there. Any other"
+            " has no `status.queuePosition`, and queues and AIClusters do not count it as waiting;"
+            " `crosstree_waiting_jobs` counts all by reason.\n",
+            _table(
+                ("Reason", "In line", "Meaning and way out"),
+                [
+                    (name, "no" if reason.barred or reason is WaitReason.SUSPENDED else "yes", text)
+                    for reason, (name, text) in zip(WaitReason, _members(WaitReason), strict=True)
+                ],
+            ),
             "## Why a gang was restarted, or a job failed\n",
             "In `status.restarts[].reason` and the reason of condition Finished.\n",
             _table(("Reason", "Meaning"), _members(Cause)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from crosstree.adapters.store import Domain
 from crosstree.core.cluster import Cluster, Queue
 from crosstree.core.job import Job
+from crosstree.core.lifecycle.facts import waits_for
 
 
 class NodeUsers:
@@ -41,7 +42,9 @@ def counted(job: Domain | None) -> tuple[object, ...] | None:
     progress = job.progress
     placed = progress.placement
     held = (placed.pool, placed.model, job.workers) if placed is not None else None
-    told = (held, progress.started_at, progress.finished_at, progress.restarts)
+    why = waits_for(progress)
+    in_line = why is None or not why.barred
+    told = (held, in_line, progress.started_at, progress.finished_at, progress.restarts)
     return job.uid, job.queue, job.suspend, job.deleting, job.gang.devices, *told
 
 

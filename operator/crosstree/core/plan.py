@@ -57,6 +57,14 @@ class WaitReason(Enum):
         """True where it only waits for others to end. Which of these it is goes back and forth as they do."""
         return self in _PATIENT
 
+    @property
+    def barred(self) -> bool:
+        """True where no free accelerators would cure it: the job, or an admin, has to change something.
+
+        Such a job stands in no line: it has no position there, takes none from others, and is not counted as waiting.
+        """
+        return self in _BARRED
+
 
 _PATIENT = frozenset(
     {
@@ -67,6 +75,21 @@ _PATIENT = frozenset(
         WaitReason.QUOTA_EXHAUSTED,
         WaitReason.RESERVED_FOR_OTHER,
         WaitReason.WAITING_FOR_MODEL,
+    }
+)
+
+_BARRED = frozenset(
+    {
+        WaitReason.QUEUE_NOT_FOUND,
+        WaitReason.QUEUE_NOT_ALLOWED,
+        WaitReason.CLUSTER_NOT_FOUND,
+        WaitReason.CLUSTER_NOT_READY,
+        WaitReason.PRIORITY_CLASS_NOT_FOUND,
+        WaitReason.INVALID_SPEC,
+        WaitReason.MODEL_UNAVAILABLE,
+        WaitReason.LEVEL_UNKNOWN,
+        WaitReason.ILLEGAL_SIZE,
+        WaitReason.SHAPE_IMPOSSIBLE,
     }
 )
 

@@ -6,6 +6,7 @@ way, or there is no room. The sentences are made in `explain` and the modules of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -22,17 +23,21 @@ from crosstree.core.workload import Gang
 
 
 def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
-    """Explain each gang that does not start; gangs of one shape share the work and the words."""
+    """Explain each gang that does not start; gangs of one shape share the work and the words.
+
+    Those that nothing that comes free would let start stand in no line: who is behind them moves up.
+    """
     if not desk.policy.sentences:
         return [brief(one) for one in refused]
     known: dict[tuple[Shape, str, Bars], Wait] = {}
     times = TimeWords(desk)
     quotas = QuotaWords(desk, lambda gang: verdict(gang, desk.trial, desk.policy, Effort.COUNTS))
     result: list[Wait] = []
+    barred: Counter[str] = Counter()
     for one in refused:
-        gang = one.gang
+        gang, position = one.gang, one.position - barred[one.gang.queue]
         if one.promise is not None:
-            result.append(promised(gang, one.promise, one.position, desk))
+            result.append(promised(gang, one.promise, position, desk))
             continue
         found = by_choice(gang, one.better) if one.better is not None else times.held_off(one)
         if found is None:
@@ -49,6 +54,10 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
                     )
                 known[same] = replace(made, message=bounded(made.message, desk.policy))
             found = known[same]
+        if found.reason.barred:
+            barred[gang.queue] += 1
+            result.append(replace(found, key=gang.key, uid=gang.uid, had=gang.promise))
+            continue
         forecast = one.reservation.forecast if one.reservation is not None else one.forecast
         result.append(
             Wait(
@@ -56,7 +65,7 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
                 gang.uid,
                 found.reason,
                 times.with_time(found.message, one),
-                position=one.position,
+                position=position,
                 forecast=forecast,
                 had=gang.promise,
             )

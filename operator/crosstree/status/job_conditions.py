@@ -26,21 +26,6 @@ from crosstree.status.conditions import Condition, Reason, Type, Wire, bounded, 
 from crosstree.status.job_pods import pods_ready, silent_nodes
 from crosstree.status.job_waiting import Waiting
 
-NOT_ADMITTED = frozenset(
-    {
-        WaitReason.QUEUE_NOT_FOUND,
-        WaitReason.CLUSTER_NOT_FOUND,
-        WaitReason.CLUSTER_NOT_READY,
-        WaitReason.PRIORITY_CLASS_NOT_FOUND,
-        WaitReason.INVALID_SPEC,
-        WaitReason.MODEL_UNAVAILABLE,
-        WaitReason.LEVEL_UNKNOWN,
-        WaitReason.ILLEGAL_SIZE,
-        WaitReason.SHAPE_IMPOSSIBLE,
-    }
-)
-"""Reasons that more free accelerators would not cure: the job, or the admin, has to change something."""
-
 
 def conditions(facts: JobFacts, move: Move, progress: Progress, waiting: Waiting | None) -> list[Condition]:
     """Return every condition of the job.
@@ -78,7 +63,7 @@ def invalid(
 
 
 def _admitted(facts: JobFacts, progress: Progress, waiting: Waiting | None) -> Condition:
-    if waiting is not None and waiting[0] in NOT_ADMITTED:
+    if waiting is not None and waiting[0].barred:
         return Condition.false(Type.ADMITTED, waiting[0], waiting[1])
     before = holds(facts.job.progress, Type.ADMITTED.value)
     if before or progress.attempt or facts.decision is not None:

@@ -12,6 +12,7 @@ from crosstree.core.admission import cluster_of
 from crosstree.core.cluster import Cluster, Queue
 from crosstree.core.durations import Lesson
 from crosstree.core.job import Job
+from crosstree.core.lifecycle.facts import waits_for
 from crosstree.core.plan import Wait
 from crosstree.core.queuetree import Fault, Flaw, QueueTree, serves, serving, tree_of
 from crosstree.core.quota import Accounts, Usage
@@ -26,7 +27,7 @@ SHOWN = 6
 
 @dataclass(frozen=True, slots=True)
 class JobCounts:
-    """Jobs that hold a placement, jobs that want one, and accelerators held per model, by name of model."""
+    """Jobs that hold a placement, jobs in line for one, and accelerators held per model, by name of model."""
 
     running: int = 0
     waiting: int = 0
@@ -53,7 +54,11 @@ class Standing:
 
 
 def count(jobs: Iterable[Job]) -> JobCounts:
-    """Count jobs by what their status says has happened; finished, suspended and ending ones are in neither."""
+    """Count jobs by what their status says has happened.
+
+    In neither number are those that are finished, suspended or ending, and those that stand in no line
+    (`WaitReason.barred`): their reason is what counts, and metrics tell how many there are of each.
+    """
     running = waiting = 0
     allocated: Counter[str] = Counter()
     for job in jobs:
@@ -63,7 +68,8 @@ def count(jobs: Iterable[Job]) -> JobCounts:
             running += 1
             allocated[job.progress.placement.model] += job.workers * job.gang.devices
         elif not job.suspend and not job.deleting:
-            waiting += 1
+            why = waits_for(job.progress)
+            waiting += why is None or not why.barred
     return JobCounts(running, waiting, tuple(sorted((+allocated).items())))
 
 

@@ -45,7 +45,8 @@ class Metrics:
         )
         self._waiting = Gauge(
             "crosstree_waiting_jobs",
-            "Waiting TrainingJobs by reason. Rising: crosstree explain JOB names what would help.",
+            "TrainingJobs without a place by reason, those in no line included. Rising: crosstree explain JOB names "
+            "what would help.",
             ["reason"],
             registry=registry,
         )

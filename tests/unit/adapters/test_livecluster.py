@@ -330,6 +330,16 @@ def test_a_job_is_news_to_its_queue_and_to_those_above_it(world: World) -> None:
     assert {key for kind, key in world.heard.marks if kind == Kind.QUEUE} == {"team", "all"}
 
 
+def test_a_job_that_leaves_the_line_is_news_to_its_queue(world: World) -> None:
+    job = replace(a_job(), queue="team")
+    world.put(Kind.QUEUE, Queue("team", "uid-t", 1, "1", 0.0))
+    world.put(Kind.JOB, job)
+    world.heard.marks.clear()
+    told = Progress(observed={"waiting": {"reason": "ShapeImpossible", "message": "Larger than any pool."}})
+    world.put(Kind.JOB, replace(job, resource_version="2", progress=told))
+    assert (Kind.QUEUE, "team") in world.heard.marks
+
+
 def test_another_quota_is_news_to_every_queue(world: World) -> None:
     world.put(Kind.QUEUE, Queue("team", "uid-t", 1, "1", 0.0))
     world.heard.marks.clear()

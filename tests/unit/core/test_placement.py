@@ -95,6 +95,15 @@ def test_groups_stay_in_their_leaf_and_are_numbered_together():
     assert [share.first for share in place.nodes] == list(range(8))
 
 
+def test_a_gang_that_can_never_fit_stands_in_no_line_and_who_is_behind_it_moves_up():
+    gangs = [
+        a_gang(workers=n, name=name, created=at) for n, name, at in ((99, "huge", 1.0), (8, "whole", 2.0))
+    ]
+    plan = run_cycle(a_snapshot(a_pool(leaves=2, nodes=4), used={"n000": 8}, gangs=gangs), Policy(), 0.0)
+    told = {one.key: (one.reason.value, one.position) for one in plan.decisions if isinstance(one, Wait)}
+    assert told == {"default/huge": ("ShapeImpossible", 0), "default/whole": ("NotEnoughFree", 1)}
+
+
 def test_groups_that_fit_in_number_but_not_whole_wait_as_fragmented():
     wait = waits(a_snapshot(PoolSpec(spines=((3, 3),)), gangs=[a_gang(workers=4, groups=(4, "leaf"))]))
     assert wait.reason.value == "ShapeImpossible"

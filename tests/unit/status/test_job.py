@@ -86,8 +86,11 @@ def test_a_job_that_cannot_run_says_why() -> None:
     assert condition(status, "Admitted")["status"] == "True"
 
 
-def test_a_job_somebody_must_change_is_not_admitted() -> None:
-    verdict = Wait(KEY, UID, WaitReason.QUEUE_NOT_FOUND, "There is no JobQueue x.")
+@pytest.mark.parametrize(
+    "reason", [WaitReason.QUEUE_NOT_FOUND, WaitReason.QUEUE_NOT_ALLOWED, WaitReason.SHAPE_IMPOSSIBLE]
+)
+def test_a_job_somebody_must_change_is_not_admitted(reason: WaitReason) -> None:
+    verdict = Wait(KEY, UID, reason, "There is no JobQueue x.")
     assert condition(built(facts(a_job(), decision=verdict)), "Admitted")["status"] == "False"
 
 

@@ -82,6 +82,11 @@ def test_it_is_told_again_only_when_a_reader_would_mind(
         assert from_rfc3339(status["forecast"]["asOf"]) == T0 + after
 
 
+def test_a_job_that_stands_in_no_line_any_more_is_told_neither_place_nor_start() -> None:
+    wait = Wait(KEY, UID, WaitReason.SHAPE_IMPOSSIBLE, "Larger than any pool.")
+    assert not [name for name in FIELDS if name in looked(told(), wait, 1)]
+
+
 def test_one_place_of_a_long_line_is_not_worth_a_write() -> None:
     before = told(position=40).progress.observed
     assert looked(told(position=40), a_wait(T0 + 3600, 37), 100)["queuePosition"] == 40

@@ -56,6 +56,15 @@ def test_a_job_without_placement_waits():
     assert count([a_job()]) == JobCounts(0, 1)
 
 
+@pytest.mark.parametrize(
+    ("reason", "waits"),
+    [("NotEnoughFree", 1), ("QuotaExhausted", 1), ("QueueNotAllowed", 0), ("ShapeImpossible", 0), ("?", 1)],
+)
+def test_only_a_job_in_line_waits(reason: str, waits: int):
+    job = a_job(observed={"waiting": {"reason": reason, "message": "x"}})
+    assert count([job]).waiting == waits
+
+
 def test_an_elastic_job_holds_what_it_runs_at():
     placed = replace(PLACED, nodes=(NodeShare("n0", 0, 2),))
     assert count([a_job(placement=placed)]).allocated == (("h100", 16),)

@@ -83,7 +83,7 @@ class JobCounts(Wire):
     running: Count
     """Placed."""
     waiting: Count
-    """Not placed, and wanting to be."""
+    """In line for a place. One that can't start until somebody changes something, by its reason, stands in no line."""
 
 
 class FailingNode(Wire):

@@ -173,7 +173,8 @@ class JobQueueStatus(Wire):
     running: Count | None = None
     """TrainingJobs that run, those of the queues below included."""
     waiting: Count | None = None
-    """TrainingJobs that wait, those of the queues below included."""
+    """TrainingJobs that wait in line, those of the queues below included. One that can't start until somebody changes
+    something, by its reason, stands in no line."""
     observed_generation: Count | None = None
     """Generation of the spec this status was made from."""
 

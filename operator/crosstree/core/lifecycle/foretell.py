@@ -73,10 +73,15 @@ def told_first(progress: Progress) -> Told | None:
 
 
 def foretell(facts: JobFacts) -> Foretold | None:
-    """Return what the status should say now of a job that waits; what is stored where that is good enough."""
+    """Return what the status should say now of a job that waits; what is stored where that is good enough.
+
+    None where there is nothing to tell, as of a job that stands in no line.
+    """
     decision, known = facts.decision, stored(facts.job.progress)
     if not isinstance(decision, Wait) or decision.uid != facts.job.uid:
         return known
+    if decision.reason.barred:
+        return None
     fresh = _fresh(decision, known, facts.now)
     if known is None:
         return fresh if fresh.position or fresh.start is not None else None
@@ -89,6 +94,8 @@ def foretell_again(facts: JobFacts) -> float | None:
     """Return when to tell again what has changed too soon; None if nothing has."""
     decision, known = facts.decision, stored(facts.job.progress)
     if known is None or not isinstance(decision, Wait) or decision.uid != facts.job.uid:
+        return None
+    if decision.reason.barred:
         return None
     due = known.as_of + RETELL_SECONDS
     changed = _moved(known, _fresh(decision, known, facts.now), facts.now)
