@@ -203,7 +203,8 @@ def _placement(screen: Console, told: Json) -> None:
     """Draw where a job runs, or last ran, and how that compares with the best there could have been."""
     placed = told["placement"]
     spans = placed.get("spans", [])
-    does = "ran" if told["finished"] else "runs"
+    # Who waits has a place only until the last pod of an attempt that is over has left it.
+    does = "ran" if told["finished"] or told["waiting"] else "runs"
     screen.print(
         f"\nAttempt {told['attempt']} {does} in pool {placed['pool']} ({placed['model']}) on "
         + _nodes(len(placed["nodes"]))

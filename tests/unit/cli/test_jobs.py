@@ -55,6 +55,16 @@ def test_a_running_job_is_explained_by_where_it_runs(capsys: pytest.CaptureFixtu
     assert "Attempt 1 runs in pool east-h100" in explained(capsys, a_job("Running", placement=PLACEMENT))
 
 
+def test_a_recovering_job_is_explained_by_where_it_ran_and_what_it_waits_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    leaving = {"reason": "Recovering", "message": "All pods of attempt 2 have to be gone."}
+    said = explained(capsys, a_job("Recovering", attempt=2, waiting=leaving, placement=PLACEMENT))
+    assert "It waits: Recovering\n  All pods of attempt 2 have to be gone." in said
+    assert "Attempt 2 ran in pool east-h100" in said
+    assert "runs" not in said
+
+
 def test_an_answer_that_may_be_old_says_so_first(capsys: pytest.CaptureFixture[str]) -> None:
     said = explained(capsys, a_job("Running", placement=PLACEMENT), "2026-01-31T12:00:00Z")
     assert said.startswith(
