@@ -94,7 +94,8 @@ class Operator:
         queue: WorkQueue[Key] = WorkQueue(monotonic)
         waker = Waker(window=settings.step_window, idle=settings.step_idle, lazy=settings.step_lazy)
         listener = Listener(queue, waker, marking=False)
-        self._live = live = LiveCluster(load(), load_fabrics(), translate, clock, listener)
+        catalog = load()
+        self._live = live = LiveCluster(catalog, load_fabrics(), translate, clock, listener)
         self._feeds = Feeds(api, live, settings.mindcluster_namespaces)
         election = candidate(settings, api, clock, str(uuid.uuid4()))
         self._leads = election.leads if election is not None else lambda: True
@@ -110,7 +111,9 @@ class Operator:
                     live, writer, statuses, inventories, self._metrics.node_failed
                 ).reconcile,
                 Kind.POOL: AcceleratorPoolReconciler(live, statuses, inventories).reconcile,
-                Kind.QUEUE: JobQueueReconciler(live, writer, statuses).reconcile,
+                Kind.QUEUE: JobQueueReconciler(
+                    live, writer, statuses, (one.id for one in catalog.profiles)
+                ).reconcile,
                 Kind.JOB: self._jobs.reconcile,
             },
             self._metrics.restarted,

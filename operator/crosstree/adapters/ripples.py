@@ -43,6 +43,8 @@ class Ripples:
         self._listener.mark(kind, key)
         if kind in (Kind.CLUSTER, Kind.POOL):
             self._layouts.invalidate()
+        if kind is Kind.POOL and (before is None) is not (after is None):
+            self._mark_queues()  # they say which models of their quotas there are
         if isinstance(after, Queue) and isinstance(before, Queue) and before.lessons != after.lessons:
             self._waiting.taught(key)
         if kind is Kind.JOB:
@@ -64,11 +66,14 @@ class Ripples:
         if kind in (Kind.CLUSTER, Kind.QUEUE):
             self._tree.invalidate()
             self._waiting.look_at_all()
-            for queue in self._store.queues:
-                self._listener.mark(Kind.QUEUE, queue)
+            self._mark_queues()
         for pool in self._store.pools.values():
             if kind is Kind.CLUSTER and pool.cluster == key:
                 self._listener.mark(Kind.POOL, pool.name)
+
+    def _mark_queues(self) -> None:
+        for queue in self._store.queues:
+            self._listener.mark(Kind.QUEUE, queue)
 
     def _mark_owners(self, job: Job) -> None:
         queue = self._store.queues.get(job.queue)

@@ -65,6 +65,7 @@ def queue_facts(raw: Json) -> Json:
         "running": seen.get("running", 0),
         "waiting": seen.get("waiting", 0),
         "ready": ready.get("status", "Unknown"),
+        "reason": ready.get("reason", ""),
         "message": ready.get("message", ""),
     }
 
@@ -110,7 +111,7 @@ def draw(screen: Console, rows: Sequence[Json]) -> None:
     )
     top = rows[0]["depth"]
     screen.print(table("", columns, [line for row in rows for line in _lines(row, row["depth"] - top)]))
-    wrong = [row for row in rows if row["ready"] == "False"]
+    wrong = [row for row in rows if row["ready"] == "False" or row["reason"] == "ModelUnknown"]
     for row in wrong:
         screen.print(f"{row['name']}: {row['message']}", markup=False, style="yellow")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from crosstree.adapters.livecluster import LiveCluster
 from crosstree.adapters.writer import Writer
 from crosstree.base.errors import AlreadyExists
@@ -10,15 +12,26 @@ from crosstree.core.durations import learn, runs
 from crosstree.engine.work import Done, Outcome
 from crosstree.reconcilers.statuses import StatusWriter, Target
 from crosstree.status import queue as queue_status
+from crosstree.status import queue_models
 
 KIND = "JobQueue"
 PLURAL = "jobqueues"
 
 
 class JobQueueReconciler:
-    """Reconciles JobQueues."""
+    """Reconciles JobQueues.
 
-    def __init__(self, live: LiveCluster, writer: Writer, statuses: StatusWriter) -> None:
+    Args:
+        live: What is true.
+        writer: Makes the queue `default`.
+        statuses: Writes statuses.
+        models: Every accelerator model of the catalog.
+    """
+
+    def __init__(
+        self, live: LiveCluster, writer: Writer, statuses: StatusWriter, models: Iterable[str]
+    ) -> None:
+        self._models = frozenset(models)
         self._live = live
         self._writer = writer
         self._statuses = statuses
@@ -43,10 +56,16 @@ class JobQueueReconciler:
         exists = not found.cluster or found.cluster in store.clusters
         own = (job for job in store.jobs.values() if job.queue == name)
         lessons = learn(queue.lessons, runs(own))
-        status = queue_status.build(queue, found, lessons, cluster_exists=exists, now=now)
+        doubt = queue_models.doubt(queue, self._known())
+        status = queue_status.build(queue, found, lessons, cluster_exists=exists, now=now, doubt=doubt)
         return await self._statuses.write(
             Target(KIND, PLURAL, name, queue.resource_version, queue.observed), status, now
         )
+
+    def _known(self) -> frozenset[str]:
+        store = self._live.store
+        declared = (one.model for cluster in store.clusters.values() for one in cluster.declared)
+        return self._models.union((pool.model for pool in store.pools.values()), declared)
 
     async def _make_default(self) -> None:
         body = {

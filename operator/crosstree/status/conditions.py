@@ -99,6 +99,7 @@ class Reason(Enum):
     CLUSTER_NOT_FOUND = "ClusterNotFound"
     PARENT_NOT_FOUND = "ParentNotFound"
     PARENT_CYCLE = "ParentCycle"
+    MODEL_UNKNOWN = "ModelUnknown"
     CLOSED = "Closed"
 
 

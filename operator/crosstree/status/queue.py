@@ -101,7 +101,13 @@ def standing(
 
 
 def build(
-    queue: Queue, found: Standing, lessons: Iterable[Lesson] = (), *, cluster_exists: bool, now: float
+    queue: Queue,
+    found: Standing,
+    lessons: Iterable[Lesson] = (),
+    *,
+    cluster_exists: bool,
+    now: float,
+    doubt: str = "",
 ) -> dict[str, Any]:
     """Return the whole status to store.
 
@@ -111,8 +117,9 @@ def build(
         lessons: How long its jobs ran.
         cluster_exists: Whether there is an AICluster of the name it serves; True when it serves every one.
         now: Seconds since the epoch.
+        doubt: What looks wrong in its spec though nothing stops for it; a sentence, empty if nothing does.
     """
-    condition = _ready(queue, found, cluster_exists=cluster_exists)
+    condition = _ready(queue, found, doubt, cluster_exists=cluster_exists)
     document: dict[str, Any] = {
         "observedGeneration": queue.generation,
         "conditions": merge(
@@ -128,7 +135,7 @@ def build(
     return document
 
 
-def _ready(queue: Queue, found: Standing, *, cluster_exists: bool) -> Condition:
+def _ready(queue: Queue, found: Standing, doubt: str, *, cluster_exists: bool) -> Condition:
     if not cluster_exists:
         whose = "" if queue.cluster else f" of the JobQueue above, {queue.parent},"
         return Condition.false(
@@ -138,7 +145,8 @@ def _ready(queue: Queue, found: Standing, *, cluster_exists: bool) -> Condition:
         )
     if found.fault is not None:
         return _misplaced(queue, found.fault)
-    return Condition.true(Type.READY, Reason.READY, "Jobs of this queue are considered for placement.")
+    reason = Reason.MODEL_UNKNOWN if doubt else Reason.READY
+    return Condition.true(Type.READY, reason, f"Jobs of this queue are considered for placement. {doubt}")
 
 
 def _misplaced(queue: Queue, fault: Fault) -> Condition:

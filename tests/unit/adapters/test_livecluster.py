@@ -340,6 +340,15 @@ def test_a_job_that_leaves_the_line_is_news_to_its_queue(world: World) -> None:
     assert (Kind.QUEUE, "team") in world.heard.marks
 
 
+def test_a_pool_that_comes_is_news_to_the_queues_whose_quotas_may_name_its_model(world: World) -> None:
+    pool = PoolObject("acme", "uid-p", 1, "1", 0.0, "east", "acme-1", "acme.com/one")
+    world.put(Kind.POOL, pool)
+    assert (Kind.QUEUE, "default") in world.heard.marks
+    world.heard.marks.clear()
+    world.put(Kind.POOL, replace(pool, resource_version="2", schedulable=False))
+    assert (Kind.QUEUE, "default") not in world.heard.marks
+
+
 def test_another_quota_is_news_to_every_queue(world: World) -> None:
     world.put(Kind.QUEUE, Queue("team", "uid-t", 1, "1", 0.0))
     world.heard.marks.clear()

@@ -69,6 +69,20 @@ def test_a_line_per_model_and_the_queue_named_once(capsys: pytest.CaptureFixture
     ]
 
 
+def test_a_quota_for_a_model_that_does_not_exist_is_said_below(capsys: pytest.CaptureFixture[str]) -> None:
+    misspelt = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "ModelUnknown",
+        "message": "spec.quotas names 'h10'.",
+    }
+    fine = {"type": "Ready", "status": "True", "reason": "Ready", "message": "Jobs are considered."}
+    draw(console(), rows(a_queue("a", conditions=[misspelt]), a_queue("b", conditions=[fine])))
+    said = capsys.readouterr().out
+    assert said.splitlines()[-1] == "a: spec.quotas names 'h10'."
+    assert "considered" not in said
+
+
 def test_what_is_wrong_with_a_queue_is_said_below(capsys: pytest.CaptureFixture[str]) -> None:
     broken = {
         "type": "Ready",

@@ -144,7 +144,9 @@ class Bench:
             {
                 "AICluster": AIClusterReconciler(live, self.server, statuses, inventories).reconcile,
                 "AcceleratorPool": AcceleratorPoolReconciler(live, statuses, inventories).reconcile,
-                "JobQueue": JobQueueReconciler(live, self.server, statuses).reconcile,
+                "JobQueue": JobQueueReconciler(
+                    live, self.server, statuses, ["nvidia-h100-sxm", "nvidia-h200-sxm"]
+                ).reconcile,
             },
             lambda reason: None,
         )
@@ -266,6 +268,27 @@ async def test_the_default_queue_is_made_when_it_is_missing(bench):
     assert bench.server.get("jobqueues", "default")["status"]["waiting"] == 0
     await bench.look("JobQueue", "other")
     assert ("jobqueues", "other") not in bench.server.objects
+
+
+@pytest.mark.parametrize(
+    ("models", "reason"),
+    [
+        (["nvidia-h200-sxm", "*"], "Ready"),  # in the catalog: its nodes may come
+        (["acme-1"], "Ready"),  # of a pool
+        (["declared-2"], "Ready"),  # of an AICluster
+        (["nvidia-h100-smx"], "ModelUnknown"),
+    ],
+)
+async def test_a_quota_for_a_model_that_is_nowhere_is_told_and_the_queue_is_ready(bench, models, reason):
+    declared = {"model": "declared-2", "vendor": "acme", "resourceName": "acme.com/two"}
+    bench.server.given("aiclusters", "east", {"accelerators": [declared]})
+    accelerator = {"model": "acme-1", "resourceName": "acme.com/one"}
+    bench.server.given("acceleratorpools", "acme", {"cluster": "east", "accelerator": accelerator})
+    bench.server.given("jobqueues", "team", {"quotas": [{"model": one, "limit": 8} for one in models]})
+    await bench.look("JobQueue", "team")
+    (ready,) = bench.server.get("jobqueues", "team")["status"]["conditions"]
+    assert (ready["status"], ready["reason"]) == ("True", reason)
+    assert ("Spelled like it: nvidia-h100-sxm" in ready["message"]) is (reason == "ModelUnknown")
 
 
 async def test_two_operators_making_the_default_queue_do_not_fight(bench):

@@ -1,0 +1,43 @@
+"""Models that a JobQueue names and nobody knows: a misspelt quota keeps nothing and limits nothing, and is not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
+
+from crosstree.base.words import listed
+from crosstree.core.cluster import Queue
+from crosstree.core.queues import ANY_MODEL
+
+SHOWN = 3
+"""Models named in a message, of those nobody knows and of those spelled alike."""
+
+
+def doubt(queue: Queue, known: Collection[str]) -> str:
+    """Return a sentence about models of the spec that do not exist; empty if there are none.
+
+    Args:
+        queue: The JobQueue.
+        known: Models of all AcceleratorPools, of the catalog, and those that AIClusters declare.
+    """
+    fields = {
+        "spec.quotas": [quota.model for quota in queue.quotas if quota.model != ANY_MODEL],
+        "spec.exchangeRates": [model for model, _ in queue.rates],
+    }
+    wrong = {name: [model for model in models if model not in known] for name, models in fields.items()}
+    models = sorted({model for names in wrong.values() for model in names})
+    if not models:
+        return ""
+    places = [name for name, names in wrong.items() if names]
+    there = sorted(known)
+    near = list(dict.fromkeys(one for model in models for one in get_close_matches(model, there, n=SHOWN)))
+    named = listed([repr(model) for model in models], SHOWN)
+    advice = (
+        f" Spelled like it: {', '.join(near[:SHOWN])}."
+        if near
+        else " kubectl get apool shows those there are."
+    )
+    return (
+        f"{' and '.join(places)} {'names' if len(places) == 1 else 'name'} {named}: no AcceleratorPool has such a "
+        f"model, and neither the catalog nor an AICluster knows it, so it keeps and limits nothing.{advice}"
+    )
