@@ -97,5 +97,7 @@ def taken(view: View, cluster: str | None) -> Recording:
         tuple(tuple(columns.taints[row]) for row in rows),
         dict(view.priorities),
         {name: queue.lessons for name, queue in live.store.queues.items() if queue.lessons},
+        {name: queue.admission for name, queue in live.store.queues.items()},
+        dict(view.namespaces),
     )
     return complete(recording)

@@ -19,6 +19,7 @@ from crosstree.cli.options import Format
 
 if TYPE_CHECKING:
     from crosstree.adapters.client import Api
+    from crosstree.core.cluster import Queue
     from crosstree.core.edits import Grant
     from crosstree.core.job import Job
     from crosstree.core.record import Recording
@@ -142,7 +143,7 @@ def gangs(recording: Recording, asked: Asked) -> list[Gang]:
     """
     from crosstree.adapters.requests import PODS
     from crosstree.core.admission import admit
-    from crosstree.core.cluster import Cluster, Queue
+    from crosstree.core.cluster import Cluster
     from crosstree.core.expect import expected
     from crosstree.core.plan import Wait
 
@@ -150,10 +151,10 @@ def gangs(recording: Recording, asked: Asked) -> list[Gang]:
     clusters = {name: Cluster(name, "", 0, "", 0.0)}
     known = {*(queue.name for queue in recording.snapshot.queues), "default"}
     known |= {gang.queue for gang in recording.snapshot.gangs}
-    queues = {one: Queue(one, "", 0, "", 0.0) for one in sorted(known)}
+    queues = {one: _queue(one, recording) for one in sorted(known)}
     found: dict[str, Gang] = {}
     for job in _jobs(asked):
-        gang = admit(job, clusters, queues, recording.priorities)
+        gang = admit(job, clusters, queues, recording.priorities, recording.namespaces)
         if isinstance(gang, Wait):
             raise SettingsError(f"TrainingJob {job.key}: {gang.message}")
         if job.key in found:
@@ -171,6 +172,17 @@ def gangs(recording: Recording, asked: Asked) -> list[Gang]:
             ),
         )
     return list(found.values())
+
+
+def _queue(name: str, recording: Recording) -> Queue:
+    """Return a queue as far as admission looks at it; one of which the snapshot says nothing takes any job."""
+    from crosstree.core.cluster import Admission, Queue
+
+    takes = recording.admissions.get(name, Admission())
+    return Queue(
+        name, "", 0, "", 0.0,
+        namespaces=takes.namespaces, priority=takes.priority, max_priority=takes.max_priority,
+    )  # fmt: skip
 
 
 def _jobs(asked: Asked) -> list[Job]:

@@ -1,10 +1,9 @@
 """A recording without its names: a snapshot is a bug report, and who shares one need not share who works on what.
 
 Replaced are the names of the cluster, pools, nodes, fabric domains, namespaces, jobs, queues, uids and PriorityClasses,
-and the keys and values in selectors, affinities and tolerations; labels and taints of nodes, and what queues have
-learned of durations, are left out. Kept are
-numbers, times, models, resources, levels of the fabric and the labels they are read from: nothing could be decided
-again without.
+and the keys and values in selectors, affinities and tolerations; labels and taints of nodes, what queues have learned
+of durations, and from which namespaces they take jobs, are left out. Kept are numbers, times, models, resources, levels
+of the fabric and the labels they are read from: nothing could be decided again without.
 
 Names are replaced in their order, so that ties by name end as before: the plan is the same but for the names.
 """
@@ -14,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from crosstree.core.cluster import Selector
 from crosstree.core.plan import NodeShare, Promise
 from crosstree.core.queues import QueueSpec
 from crosstree.core.record import Recording
@@ -61,6 +61,12 @@ def anonymous(recording: Recording) -> Recording:
         taints=(),
         priorities={classes[name]: number for name, number in recording.priorities.items()},
         lessons={},  # they tell jobs apart by what their names have in common
+        admissions={
+            mask.queues[name]: replace(one, namespaces=Selector())
+            for name, one in recording.admissions.items()
+            if name in mask.queues
+        },
+        namespaces={},
     )
 
 

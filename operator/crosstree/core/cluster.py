@@ -124,6 +124,15 @@ class PoolObject:
     observed: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Which jobs a JobQueue takes: see `Queue`, whose fields these are."""
+
+    namespaces: Selector = Selector()
+    priority: int = 0
+    max_priority: int | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Queue:
     """One JobQueue. An empty `cluster` serves jobs of every AICluster, or of that of its parent (`queuetree.serves`).
@@ -154,3 +163,8 @@ class Queue:
     def spec(self) -> QueueSpec:
         """Its place in the tree, and its quotas."""
         return QueueSpec(self.name, self.parent, self.weight, self.quotas, self.rates)
+
+    @property
+    def admission(self) -> Admission:
+        """Which jobs it takes."""
+        return Admission(self.namespaces, self.priority, self.max_priority)

@@ -14,6 +14,7 @@ import numpy as np
 from crosstree.base.errors import SpecError
 from crosstree.core import eligibility, values
 from crosstree.core.arrays import Bool, Int64
+from crosstree.core.cluster import Admission
 from crosstree.core.durations import Lesson
 from crosstree.core.policy import Policy
 from crosstree.core.snapshot import Pool, Snapshot
@@ -38,6 +39,8 @@ class Recording:
         taints: Taints of each node, by row; empty like `labels`.
         priorities: Value of each PriorityClass.
         lessons: What each queue has learned of durations, by name; those that have learned nothing are not in it.
+        admissions: Which jobs each queue takes, by name; one that is not in it takes any.
+        namespaces: Labels of each namespace, by name; empty where no queue goes by them.
     """
 
     snapshot: Snapshot
@@ -48,6 +51,8 @@ class Recording:
     taints: tuple[tuple[Taint, ...], ...] = ()
     priorities: Mapping[str, int] = field(default_factory=dict)
     lessons: Mapping[str, tuple[Lesson, ...]] = field(default_factory=dict)
+    admissions: Mapping[str, Admission] = field(default_factory=dict)
+    namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def admits(self, constraint: NodeConstraint) -> Bool | None:
         """Say which nodes a constraint admits, Bool (N,); None if that can't be told, for labels were left out."""
@@ -89,6 +94,14 @@ def record(recording: Recording) -> dict[str, Json]:
     if recording.lessons:
         written["lessons"] = {
             name: values.plain(each, _LESSONS) for name, each in sorted(recording.lessons.items())
+        }
+    if recording.admissions:
+        written["admissions"] = {
+            name: values.plain(each, Admission) for name, each in sorted(recording.admissions.items())
+        }
+    if recording.namespaces:
+        written["namespaces"] = {
+            name: dict(sorted(each.items())) for name, each in sorted(recording.namespaces.items())
         }
     if recording.labels:
         written["labels"] = _labels(recording.labels)
@@ -139,6 +152,14 @@ def _recall(given: Json) -> Recording:
         {
             name: values.value(each, _LESSONS, f"lessons.{name}")
             for name, each in given.get("lessons", {}).items()
+        },
+        {
+            name: values.value(each, Admission, f"admissions.{name}")
+            for name, each in given.get("admissions", {}).items()
+        },
+        {
+            name: {key: values.value(label, str, f"namespaces.{name}.{key}") for key, label in each.items()}
+            for name, each in given.get("namespaces", {}).items()
         },
     )
 

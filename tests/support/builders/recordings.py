@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from crosstree.core.accelerator import IntraNode, Rule
+from crosstree.core.cluster import Admission, Selector
 from crosstree.core.durations import Lesson
 from crosstree.core.manners import Backfill, Manners, Preemption
 from crosstree.core.plan import NodeShare, Promise
@@ -149,6 +150,10 @@ def recordings(draw: st.DrawFn) -> Recording:
         else (),
         {"high": 1000, "low": -5},
         {"team-a": (Lesson("train-#", 3, 2, (3600, 4000), NOW - 60),)} if labelled else {},
+        {"team-a": Admission(Selector((("team", "a"),), (Requirement("tier", "Exists"),)), 5, 100)}
+        if labelled
+        else {},
+        {"research": {"team": "a"}, "default": {}} if labelled else {},
     )
 
 

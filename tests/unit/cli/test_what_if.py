@@ -15,6 +15,7 @@ from crosstree.cli.options import Format
 from crosstree.cli.recordings import opened, save
 from crosstree.cli.what_if import Asked, gangs, grant, run, seconds
 from crosstree.core.anonymous import anonymous
+from crosstree.core.cluster import Admission, Selector
 from crosstree.core.durations import Lesson, pattern_of, size_class
 from crosstree.core.edits import Grant
 from crosstree.core.queues import QueueSpec, Quota
@@ -61,7 +62,10 @@ class Desk:
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self._folder, self._capsys = folder, capsys
         self.snapshot = str(folder / "cluster.json.gz")
-        save(a_recording(), self.snapshot)
+        self.keep(a_recording())
+
+    def keep(self, recording: Recording) -> None:
+        save(recording, self.snapshot)
 
     def file(self, *objects: Any) -> str:
         path = self._folder / "job.yaml"
@@ -111,6 +115,30 @@ def test_a_job_that_starts_later_says_when_why_and_what_would_start_it_now(desk:
 def test_a_job_that_does_not_start_within_the_horizon_is_1(desk: Desk) -> None:
     assert desk.ask(a_job(8), horizon="30m")[0] == 1
     assert desk.ask(a_job(9))[0] == 1
+
+
+def test_a_job_is_refused_by_a_queue_that_takes_none_of_its_namespace(desk: Desk) -> None:
+    selects = Selector((("team", "a"),))
+    desk.keep(
+        replace(
+            a_recording(),
+            admissions={"team-a": Admission(selects)},
+            namespaces={"research": {"team": "a"}, "default": {"team": "b"}},
+        )
+    )
+    asked = a_job(2, queue="team-a")
+    with pytest.raises(SettingsError, match="takes only jobs of namespaces with team=a, and default is none"):
+        desk.ask(asked)
+    assert desk.ask(asked, namespace="research")[0] == 0
+
+
+def test_a_job_without_a_class_has_the_priority_of_its_queue(desk: Desk) -> None:
+    recording = replace(a_recording(), admissions={"team-a": Admission(priority=7, max_priority=7)})
+    file = desk.file(a_job(2, queue="team-a"))
+    assert [gang.priority for gang in gangs(recording, Asked(jobs=(file,)))] == [7]
+    file = desk.file(a_job(2, queue="team-a", priorityClassName="high"))
+    with pytest.raises(SettingsError, match="JobQueue team-a takes at most 7"):
+        gangs(recording, Asked(jobs=(file,)))
 
 
 def test_nodes_that_are_added_let_it_start_now(desk: Desk) -> None:

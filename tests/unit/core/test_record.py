@@ -14,6 +14,7 @@ from crosstree.base.errors import SpecError
 from crosstree.core import values
 from crosstree.core.anonymous import anonymous
 from crosstree.core.arrays import Int8, Int64
+from crosstree.core.cluster import Admission, Selector
 from crosstree.core.cycle import run_cycle
 from crosstree.core.plan import NodeShare, Place, Plan, Promise, Wait
 from crosstree.core.policy import Policy
@@ -211,16 +212,21 @@ def named() -> Recording:
         labels=({"key-secret": "zone-secret"}, {}),
         taints=((Taint("team-secret", "value-secret", "NoSchedule"),), ()),
         priorities={"prio-secret": 7},
+        admissions={"research": Admission(Selector((("team-secret", "alpha"),)), priority=7)},
+        namespaces={"hush": {"team-secret": "alpha"}},
     )
 
 
 def test_an_anonymous_recording_holds_none_of_the_names():
     shown, hidden = (json.dumps(record(one)) for one in (named(), anonymous(named())))
-    assert [secret for secret in SECRETS if f'"{secret}"' not in shown and f"/{secret}" not in shown] == [
-        "hush"
-    ]
+    assert [secret for secret in SECRETS if f'"{secret}"' not in shown and f"/{secret}" not in shown] == []
     assert [secret for secret in SECRETS if f'"{secret}"' in hidden or secret in hidden.split('"')] == []
     assert "secret" not in hidden and "hush" not in hidden
+
+
+def test_an_anonymous_queue_takes_jobs_of_any_namespace_at_its_own_priority():
+    (name,) = (queue.name for queue in anonymous(named()).snapshot.queues)
+    assert anonymous(named()).admissions == {name: Admission(priority=7)}
 
 
 def test_an_anonymous_gang_finds_the_mask_of_its_constraint_again():
