@@ -11,7 +11,8 @@ import numpy as np
 from crosstree.cli.measure import Value
 from crosstree.core.queues import ANY_MODEL, QueueSpec, Quota
 from crosstree.sim.inventory import Inventory, NodeFact, inventory
-from crosstree.sim.policies import PolicyName, contender
+from crosstree.sim.policies import contender
+from crosstree.sim.policy_names import PolicyName
 from crosstree.sim.replay import Replay, Scenario
 from crosstree.sim.runtime import Runtime
 from crosstree.sim.summary import Summary, summarise

@@ -18,7 +18,8 @@ from crosstree.core.policy import Policy
 from crosstree.core.snapshot import Snapshot
 from crosstree.sim.failures import Failures, faults
 from crosstree.sim.inventory import Inventory
-from crosstree.sim.policies import PolicyName, contender
+from crosstree.sim.policies import contender
+from crosstree.sim.policy_names import PolicyName
 from crosstree.sim.replay import Outcome, Replay, Scenario
 from crosstree.sim.results import table
 from crosstree.sim.runtime import Runtime
@@ -177,7 +178,8 @@ import hashlib, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from crosstree.cli.simulate_options import Request, Hints
-from crosstree.sim.policies import PolicyName, contender
+from crosstree.sim.policies import contender
+from crosstree.sim.policy_names import PolicyName
 from crosstree.sim.replay import Replay
 folder = Path({traces!r})
 request = Request(folder / "helios_venus_2020_15k.csv.gz", folder / "helios_venus_2020_nodes.csv.gz",

@@ -9,7 +9,7 @@ import typer
 
 from crosstree.base.errors import SettingsError
 from crosstree.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output
-from crosstree.cli.simulate_options import Hints, Policy, Request
+from crosstree.cli.simulate_options import Hints, Request
 from crosstree.cli.what_if_options import (
     AddRack,
     Drain,
@@ -21,6 +21,7 @@ from crosstree.cli.what_if_options import (
     SnapshotFile,
     WhatIf,
 )
+from crosstree.sim.policy_names import PolicyName
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,7 +42,7 @@ def simulate(
         typer.Option(metavar="FILE", help="Nodes: CSV of node, accelerator_model, num_accelerators, …"),
     ] = None,
     policy: Annotated[
-        list[Policy] | None, typer.Option(help="Who decides; several times to compare.")
+        list[PolicyName] | None, typer.Option(help="Who decides; several times to compare.")
     ] = None,
     fabric: Annotated[
         Path | None,
@@ -128,7 +129,7 @@ def simulate(
     screen = console_for(no_color=no_color)
     found: list[Any] = []
     scenario = request.scenario()
-    for name in policy or (Policy.PRODUCTION,):
+    for name in policy or (PolicyName.PRODUCTION,):
         summary = _one(name, scenario, screen, out)
         found.append(summary)
     _say(found, output, no_color=no_color)
@@ -141,15 +142,15 @@ def console_for(*, no_color: bool) -> Console:
     return console(no_color=no_color, stderr=True)
 
 
-def _one(name: Policy, scenario: Scenario, screen: Console, out: Path | None) -> Summary:
+def _one(name: PolicyName, scenario: Scenario, screen: Console, out: Path | None) -> Summary:
     """Replay under one policy, with a bar on a terminal, and write its files."""
     from crosstree.cli.output import plain
-    from crosstree.sim.policies import PolicyName, contender
+    from crosstree.sim.policies import contender
     from crosstree.sim.replay import Replay
     from crosstree.sim.results import write
     from crosstree.sim.summary import summarise
 
-    chosen = contender(PolicyName(name.value))
+    chosen = contender(name)
     replay = Replay(chosen.scenario(scenario), chosen.cycle())
     outcome = _watched(replay, name.value, screen)
     summary = summarise(name.value, outcome)

@@ -14,19 +14,6 @@ if TYPE_CHECKING:
     from crosstree.sim.traces.jobs import Jobs
 
 
-class Policy(Enum):
-    """Who decides; `sim.policies` says what each is."""
-
-    PRODUCTION = "production"
-    SHORTEST_EXPECTED = "shortest-expected"
-    FIFO = "fifo"
-    EASY = "easy"
-    BEST_FIT = "best-fit"
-    LAS = "las"
-    RANDOM = "random"
-    SRTF_ORACLE = "srtf-oracle"
-
-
 class Hints(Enum):
     """What owners say of durations."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from crosstree.core.cycle import run_cycle
 from crosstree.core.policy import Order
@@ -12,28 +11,8 @@ from crosstree.engine.loop import Cycle
 from crosstree.sim.baselines.easy import easy
 from crosstree.sim.baselines.orders import best_fit, fifo, shuffled
 from crosstree.sim.baselines.preemptive import LeastAttained, shortest_remaining
+from crosstree.sim.policy_names import PolicyName
 from crosstree.sim.replay import Scenario
-
-
-class PolicyName(Enum):
-    """What `--policy` takes."""
-
-    PRODUCTION = "production"
-    """The operator's own cycle."""
-    SHORTEST_EXPECTED = "shortest-expected"
-    """The operator's own cycle with `Order.SHORTEST_EXPECTED` inside queues."""
-    FIFO = "fifo"
-    """First come, first served."""
-    EASY = "easy"
-    """EASY backfill that counts accelerators and does not look where they are."""
-    BEST_FIT = "best-fit"
-    """Whoever fits, on the leaf left fullest, without reservations."""
-    LAS = "las"
-    """Tiresias-like least attained service; stops are charged."""
-    RANDOM = "random"
-    """Whoever fits, in an order without sense."""
-    SRTF_ORACLE = "srtf-oracle"
-    """Shortest remaining time, known exactly, with stops that cost nothing: a bound, not a scheduler."""
 
 
 @dataclass(frozen=True, slots=True)
