@@ -151,6 +151,16 @@ def test_a_node_that_breaks_sends_its_gangs_back_recovering_and_comes_back(small
     assert cluster.view()[0].state[0] == NodeState.USABLE
 
 
+def test_a_gang_that_changes_its_size_goes_back_to_its_nodes_and_before_nobody(small: Inventory) -> None:
+    cluster, gang = a_cluster(small, grace=10.0), a_gang(workers=2, sizes=(2, 1))
+    cluster.submit(gang, 1000.0)
+    cluster.apply(a_plan(a_place(gang, "n0", "n1")))
+    cluster.apply(a_plan(Resize(gang.key, gang.uid, 1, "trace/b", "")))
+    cluster.advance(10.0)
+    (waiting,) = cluster.view()[0].gangs
+    assert waiting.before is not None and not waiting.recovering
+
+
 def test_an_overrun_moves_the_expected_end_and_nothing_else(small: Inventory) -> None:
     cluster = a_cluster(small)
     gang = Gang("trace/a", "a", 1, 8, expected=Expectation(50.0, Source.DECLARED, 0.9))

@@ -30,6 +30,14 @@ def test_several_policies_are_compared_in_one_table(capsys: pytest.CaptureFixtur
     assert [line.split()[0] for line in lines[1:] if line] == ["POLICY", "production", "fifo"]
 
 
+def test_jobs_that_all_come_at_once_are_no_load(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["simulate", "--trace", JOBS, "--nodes", NODES, "--jobs", "1"]
+    assert main(arguments) == 0
+    assert "no load: all submitted at once" in capsys.readouterr().out.splitlines()[0]
+    assert main([*arguments, "-o", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["load"] is None
+
+
 def test_files_are_written_where_they_are_wanted(tmp_path: Path) -> None:
     arguments = [
         "simulate",

@@ -214,9 +214,10 @@ def _say(found: list[Summary], output: Format, *, no_color: bool) -> None:
     screen = console(no_color=no_color)
     first = found[0]
     left = ", ".join(f"{count:,} {why}" for why, count in first.leftOut.items())
+    load = "no load: all submitted at once" if first.load is None else f"load {first.load:.2f}"
     screen.print(
         f"{first.jobs:,} jobs{f' (left out: {left})' if left else ''} on {first.nodes:,} nodes with "
-        f"{first.accelerators:,} accelerators, load {first.load:.2f}"
+        f"{first.accelerators:,} accelerators, {load}"
     )
     screen.print(
         table(

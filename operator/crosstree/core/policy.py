@@ -27,7 +27,9 @@ class Policy:
         reservations: Waiting gangs per cycle that get a reservation, first in line first. Those further down start
             only where they are in nobody's way, and are told their position but no time.
         sentences: Whether waiting gangs are told why in words. Without, they are told the kind of reason, position,
-            time and promise only: for who reads none, as a replay of a year does not. No decision depends on it.
+            time and promise only. No setting of the operator: drivers of the loop that show no sentence (replays, and
+            what-if once everybody was told) leave them out, for they are most of a cycle's work. No decision depends
+            on it.
         order: Who goes first inside a queue.
     """
 

@@ -148,7 +148,9 @@ class Estate:
             tenant.work = attempt.left_when(saved)
             lost = (now - max(saved, attempt.began)) * held.devices
         if cause in (Cause.FAILED, Cause.RESIZED):
-            tenant.gang = replace(tenant.gang, before=self._footprint(held), recovering=True)
+            # As in the operator: only who was broken goes first; who changes its size just goes back where it was.
+            broken = cause is Cause.FAILED
+            tenant.gang = replace(tenant.gang, before=self._footprint(held), recovering=broken)
         self.tenants.release(tenant)
         tenant.attempt = None
         self.generation += 1

@@ -60,7 +60,8 @@ class Summary:
         finished: Jobs whose work was done when it ended.
         nodes: Nodes.
         accelerators: Accelerators.
-        load: Work submitted over what the accelerators could do in the time of submission.
+        load: Work of the jobs replayed over what the accelerators could do from the start of the trace to the last
+            submission; None where all were submitted at the start.
         simulatedSeconds: Length of the replay in its own time.
         utilisation: Accelerators held over usable ones, in the whole time.
         utilisationWhileSubmitted: The same up to the last submission: without the tail.
@@ -88,7 +89,7 @@ class Summary:
     finished: int
     nodes: int
     accelerators: int
-    load: float
+    load: float | None
     simulatedSeconds: float  # noqa: N815
     utilisation: float
     utilisationWhileSubmitted: float  # noqa: N815

@@ -49,14 +49,17 @@ def loaded(jobs: Jobs, load: float, accelerators: int) -> Jobs:
         SpecError: all jobs are submitted at one instant: no stretching changes that.
     """
     now = offered(jobs, accelerators)
-    if not np.isfinite(now):
+    if now is None:
         raise SpecError("--load can't be reached: all jobs of the trace are submitted at one instant.")
     return replace(jobs, submit=jobs.submit * (now / load))
 
 
-def offered(jobs: Jobs, accelerators: int) -> float:
-    """Return the load a trace offers: its work over what so many accelerators could do while it is submitted."""
-    return jobs.work / (accelerators * jobs.span) if jobs.span > 0 else float("inf")
+def offered(jobs: Jobs, accelerators: int) -> float | None:
+    """Return the load a trace offers: its work over what so many accelerators could do while it is submitted.
+
+    None where all of it is submitted at one instant, or nothing is: that is work, but no load.
+    """
+    return jobs.work / (accelerators * jobs.span) if jobs.span > 0 else None
 
 
 def possible(jobs: Jobs, nodes: Inventory) -> Jobs:
