@@ -16,11 +16,11 @@ from crosstree.core.cycle import run_cycle
 from crosstree.core.desk import open_desk
 from crosstree.core.line import in_order
 from crosstree.core.manners import Backfill, Manners
+from crosstree.core.places import place
 from crosstree.core.plan import Place, Plan, Rung
 from crosstree.core.policy import Policy
 from crosstree.core.snapshot import NodeState, Snapshot, SpareRule
 from crosstree.core.spares import ready
-from crosstree.core.start import place
 from crosstree.core.workload import Footprint, Gang
 from tests.support.builders.core import PoolSpec, a_gang, a_snapshot
 

@@ -12,8 +12,10 @@ from crosstree.core.cycle import run_cycle
 from crosstree.core.desk import open_desk
 from crosstree.core.manners import Backfill, Manners, Preemption
 from crosstree.core.patience import AT_LEAST
+from crosstree.core.plan import Place
 from crosstree.core.policy import Policy
-from crosstree.core.start import Refused, start
+from crosstree.core.refused import Refused
+from crosstree.core.start import start
 from tests.support.builders.core import a_gang, a_pool, a_snapshot
 from tests.support.virtual_time import History, Work, declared, live
 
@@ -120,7 +122,7 @@ def test_reservations_of_one_cycle_and_what_runs_fit_side_by_side(
     for work in works:
         answer = start(work.gang, 1, desk)
         if not isinstance(answer, Refused):
-            places.append((work.gang, answer))
+            places += [(work.gang, one) for one in answer if isinstance(one, Place)]
     spans = [
         (0.0, gang.expected.seconds if gang.expected else 0.0, share.name, share.count * gang.devices)
         for gang, place in places

@@ -41,11 +41,12 @@ def ripe_among(roster: Roster, gang: Gang, desk: Desk) -> Bool:
 
 
 def might_do(gang: Gang, candidate: Candidate, grounds: Grounds, desk: Desk) -> bool:
-    """Say whether somebody may go, and what is free with what all of them hold would be accelerators enough."""
+    """Say whether somebody may go, and what is free with what all hold who may go or go anyway would be enough."""
     if not grounds.allowed.any():
         return False
     pool, running = candidate.pool, desk.snapshot.running
-    there = [one for one, may in zip(running, grounds.allowed.tolist(), strict=True) if may or one.leaving]
+    gone = grounds.allowed | roster_of(desk).going
+    there = [one for one, goes in zip(running, gone.tolist(), strict=True) if goes]
     free = int(np.maximum(desk.trial.free[pool.nodes, pool.column], 0).sum())
     held = sum(one.devices for one in there if one.pool == pool.name)
     return free + held >= candidate.need.workers * gang.devices

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from crosstree.core.arrays import Bool
-from crosstree.core.candidates import Candidate
 from crosstree.core.claims import Claims
 from crosstree.core.ground import Tenants
 from crosstree.core.plan import Promise
@@ -29,6 +28,7 @@ class Clearing:
     Attributes:
         holds: Places promised, those of this cycle included.
         claimed: Uids of the running gangs that go for them: nobody else counts on their nodes.
+        told: Those of them that are told to go, in this cycle or before: it is certain that they do.
         hopeless: Shape, queue and priority of gangs for which no victims were found. It stays so: capacity only shrinks
             in a cycle.
         searches: Searches made in full.
@@ -36,22 +36,35 @@ class Clearing:
         tenants: Running gangs by pool, as arrays.
         roster: All of them; None until somebody asks.
         soon: Those that end within a minute for sure; None until somebody asks.
-        sound: Where the places that were promised before this cycle are, by uid; None for those that are none any more.
     """
 
     holds: list[Hold] = field(default_factory=list)
     claimed: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
     hopeless: set[tuple[Shape, str, int]] = field(default_factory=set)
     searches: int = 0
     claims: Claims | None = None
     tenants: dict[str, Tenants] = field(default_factory=dict)
     roster: Roster | None = None
     soon: Bool | None = None
-    sound: dict[str, Candidate | None] = field(default_factory=dict)
 
     def note(self, hold: Hold) -> None:
         """Remember a promise."""
         self.holds.append(hold)
-        self.claimed.update(hold.promise.victims)
+        self._claim(hold.promise)
+
+    def tell(self, promise: Promise) -> None:
+        """Remember that those go who make room for a promise."""
+        self.told.update(promise.victims)
+        self._claim(promise)
+
+    def recall(self, promise: Promise) -> None:
+        """Forget that anybody goes for a promise, which is void: those who are on the way out go all the same."""
+        self.told.difference_update(promise.victims)
+        self.claimed.difference_update(promise.victims)
+        self.roster = None
+
+    def _claim(self, promise: Promise) -> None:
+        self.claimed.update(promise.victims)
         if self.roster is not None:
-            self.roster.claim(hold.promise.victims)
+            self.roster.claim(promise.victims)

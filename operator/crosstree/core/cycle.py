@@ -7,15 +7,15 @@ arguments.
 from __future__ import annotations
 
 from crosstree.core.desk import open_desk
-from crosstree.core.line import in_order, line
-from crosstree.core.plan import Decision, Plan
+from crosstree.core.line import line
+from crosstree.core.plan import Plan
 from crosstree.core.policy import Policy
-from crosstree.core.promises import keep_promise
+from crosstree.core.promises import keep_promises
+from crosstree.core.refused import Refused
 from crosstree.core.resize import growth
 from crosstree.core.snapshot import Snapshot
-from crosstree.core.start import Refused, start
+from crosstree.core.start import start
 from crosstree.core.verdicts import verdicts
-from crosstree.core.workload import Gang
 
 
 def run_cycle(snapshot: Snapshot, policy: Policy, now: float) -> Plan:
@@ -32,16 +32,10 @@ def run_cycle(snapshot: Snapshot, policy: Policy, now: float) -> Plan:
     """
     # 1. Open the ledgers: every try below is a transaction on them, the snapshot stays as it is.
     desk = open_desk(snapshot, policy, now)
-    decided: list[Decision] = []
     refused: list[Refused] = []
 
-    # 2. Promises first: who is being made room for gets it, or the promise is void and it stands in line again.
-    in_line: list[Gang] = []
-    for gang in in_order(snapshot.gangs):
-        kept = keep_promise(gang, desk) if gang.promise is not None else None
-        decided += kept or ()
-        if kept is None:
-            in_line.append(gang)
+    # 2. Places that are being cleared first: who has had others stopped gets what they leave, or stands in line again.
+    decided, in_line = keep_promises(desk)
 
     # 3. Then the line: the queue with the smallest share, in it priority, who lost a place, age.
     for position, gang in line(in_line, desk.accounts, policy.order):
@@ -50,7 +44,7 @@ def run_cycle(snapshot: Snapshot, policy: Policy, now: float) -> Plan:
         if isinstance(answer, Refused):
             refused.append(answer)
         else:
-            decided.append(answer)
+            decided += answer
 
     # 5. What nobody waits for, elastic gangs may have.
     decided += growth(desk, decided, refused)

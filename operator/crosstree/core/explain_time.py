@@ -18,8 +18,8 @@ from crosstree.core.horizon import Reservation
 from crosstree.core.placement.need import Packed
 from crosstree.core.placement.pack import pack
 from crosstree.core.plan import Forecast, Wait, WaitReason
+from crosstree.core.refused import Refused
 from crosstree.core.sizes import smallest
-from crosstree.core.start import Refused
 from crosstree.core.tried import Shape
 from crosstree.core.workload import Gang
 

@@ -83,7 +83,7 @@ def propose(gang: Gang, desk: Desk) -> Promise | None:
     notes.searches += 1
     mark = desk.checkpoint()
     look_ahead(desk)
-    found = None if _starts_soon(gang, offered, desk) else _best(gang, ways, desk)
+    found = None if starts_soon(gang, offered, desk) else _best(gang, ways, desk)
     desk.rollback(mark)
     if found is None:
         notes.hopeless.add(shape)
@@ -112,7 +112,7 @@ def _grounds(gang: Gang, candidate: Candidate, desk: Desk) -> Grounds:
     return Grounds(allowed & old, grounds.reclaimed)
 
 
-def _starts_soon(gang: Gang, offered: Iterable[Candidate], desk: Desk) -> bool:
+def starts_soon(gang: Gang, offered: Iterable[Candidate], desk: Desk) -> bool:
     """Say whether the gang fits once those have gone that were told to, or that end within a minute."""
     mark = desk.checkpoint()
     notes, running = desk.clearing, desk.snapshot.running

@@ -1,72 +1,128 @@
 """Going on with promises: a place that is cleared for a waiting gang, cycle by cycle, until it starts or all is void.
 
 Only what the waiting job's status holds is acted on, so a plan survives the operator, and nobody is stopped for a plan
-that was forgotten. Whose promise is void stands in line again in the same cycle.
+that was forgotten.
+
+A plan of which nothing has been done is words, and changes nothing before its gang has its turn: so the cycle that
+finds it stored comes to that turn as the one that made it did, and the plan stands, or there is a reason why it does
+not. Once somebody has been stopped for it, the place is held before anybody has his turn.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from crosstree.core.arrays import Int64
-from crosstree.core.candidates import Candidate, judge
-from crosstree.core.clearance import grounds_of, hold, release, rows_of, take
+from crosstree.core.candidates import Candidate, judge, wanted
+from crosstree.core.clearance import (
+    grounds_of,
+    hold,
+    look_ahead,
+    release_all,
+    roster_of,
+    rows_of,
+    take,
+)
 from crosstree.core.clearing_words import stopped_for
 from crosstree.core.desk import Desk
+from crosstree.core.line import in_order
 from crosstree.core.manners import Preemption
 from crosstree.core.placement.need import Need, Packed
 from crosstree.core.placement.pack import pack
+from crosstree.core.places import place
 from crosstree.core.plan import Decision, Evict, Forecast, Place, Promise, Resize, Wait
+from crosstree.core.preemption import starts_soon
 from crosstree.core.running import Running
 from crosstree.core.seat import settle
-from crosstree.core.start import place
+from crosstree.core.snapshot import Pool
+from crosstree.core.underway import still_there, under_way
 from crosstree.core.verdicts import promised
 from crosstree.core.workload import Gang
 
+_Ongoing = tuple[Gang, Promise, Candidate]
+"""A gang for which somebody was stopped, by what plan, and what it needs on its pool."""
 
-def keep_promise(gang: Gang, desk: Desk) -> tuple[Decision, ...] | None:
-    """Go on with the promise a gang has: evict who is still there, hold what is free, place it when all of it is.
+
+def keep_promises(desk: Desk) -> tuple[list[Decision], list[Gang]]:
+    """Go on with every plan for which somebody was stopped: place the gang when its place is free, else hold that.
 
     Returns:
-        What that takes, last the gang's own `Place` or `Wait`; None if the promise is void.
+        What that takes: for each of these gangs its own `Place`, or orders to who is still there and its `Wait`; and
+        the gangs that stand in line, among them those whose plan is void.
 
-    O(V + n) for V running gangs and n nodes of the pool.
+    O(V + n) for each of them, for V running gangs and n nodes of the pool.
+    """
+    running = desk.snapshot.running
+    ongoing: list[_Ongoing] = []
+    for gang in in_order(desk.snapshot.gangs):
+        promise = gang.promise
+        if promise is None or not under_way(promise, running):
+            continue
+        candidate = _sound(gang, promise, desk)
+        if candidate is not None:
+            ongoing.append((gang, promise, candidate))
+            if desk.now < promise.until:  # all are told before anybody counts on what the others leave
+                desk.clearing.tell(promise)
+    mine = {gang.key for gang, *_ in ongoing}
+    in_line = [gang for gang in desk.snapshot.gangs if gang.key not in mine]
+    decided: list[Decision] = []
+    for at, (gang, promise, candidate) in enumerate(ongoing):
+        placed = _there(gang, candidate, promise, desk) or _elsewhere(gang, ongoing[at + 1 :], in_line, desk)
+        if placed is not None:
+            decided.append(desk.book(gang, placed))
+        elif desk.now >= promise.until or not _within_quota(gang, candidate, desk):
+            desk.clearing.recall(promise)
+            in_line.append(gang)
+        else:
+            decided += _go_on(gang, promise, candidate, desk)
+    return decided, in_line
+
+
+def begin(gang: Gang, desk: Desk) -> tuple[Decision, ...] | None:
+    """Act on the stored plan of a gang that has its turn and finds no room: tell those to go who make it.
+
+    Returns:
+        The orders, last the gang's own `Wait`; None if it has no plan, or one that would not be made now.
     """
     promise = gang.promise
-    candidate = _sound(gang, promise, desk) if promise is not None else None
-    if promise is None or candidate is None:
+    if promise is None or desk.now >= promise.until or under_way(promise, desk.snapshot.running):
         return None
-    still = _still_there(promise, desk)
-    begun = len(still) < len(promise.victims) or any(one.leaving for one in still)
-    if begun:
-        if placed := _there(gang, candidate, promise, desk) or _anywhere(gang, desk):
-            return (desk.book(gang, placed),)
-    elif not _stands(gang, candidate, still, desk):
+    candidate = _sound(gang, promise, desk)
+    if candidate is None or not _stands(gang, promise, candidate, desk):
         return None
-    if desk.now >= promise.until or not _within_quota(gang, candidate, still, desk):
-        return None
-    desk.note_due(promise.until)
+    desk.clearing.tell(promise)
+    return _go_on(gang, promise, candidate, desk)
+
+
+def as_stored(made: Promise, gang: Gang, desk: Desk) -> Promise:
+    """Return the plan that is stored if it is the one that was made again, else what was made.
+
+    So it is where a plan counts on those who go by the plan of another gang that has not told them yet: it has to wait
+    until they are told, and would be made anew, with another time, in every cycle.
+    """
+    known = gang.promise
+    if known is None or desk.now >= known.until:
+        return made
+    if replace(made, since=known.since, until=known.until, jobs=known.jobs) != known:
+        return made
+    desk.note_due(known.until)
+    return known
+
+
+def _go_on(gang: Gang, promise: Promise, candidate: Candidate, desk: Desk) -> tuple[Decision, ...]:
+    """Tell those to go who are still there, and hold the place."""
+    still = still_there(promise, desk.snapshot.running)
     orders = [_order(gang, candidate, promise, one, desk) for one in still if not one.leaving]
+    desk.note_due(promise.until)
     hold(gang, promise, desk)
     return (*orders, _wait(gang, promise, still, desk))
 
 
 def _sound(gang: Gang, promise: Promise, desk: Desk) -> Candidate | None:
-    """Return the pool of its promise and what a gang needs there; None if that place is none for it any more.
-
-    O(n) once in a cycle: whatever is booked, the answer stays.
-    """
-    known = desk.clearing.sound
-    if gang.uid not in known:
-        known[gang.uid] = _judged(gang, promise, desk)
-    return known[gang.uid]
-
-
-def _judged(gang: Gang, promise: Promise, desk: Desk) -> Candidate | None:
+    """Return the pool of a promise and what the gang needs there; None if its place is none for the gang any more."""
     snapshot = desk.snapshot
     pool = next((one for one in snapshot.pools if one.name == promise.pool), None)
     workers = sum(share.count for share in promise.nodes)
@@ -80,88 +136,95 @@ def _judged(gang: Gang, promise: Promise, desk: Desk) -> Candidate | None:
     if not isinstance(need, Need):
         return None
     need = replace(need, workers=workers)
-    counts = np.zeros(len(pool.nodes), np.int64)
-    counts[at] = [share.count for share in promise.nodes]
-    if not desk.trial.allowed(gang, pool)[at].all() or not isinstance(
-        pack(pool.fabric, counts, need), Packed
-    ):
+    packed = pack(pool.fabric, _counts(pool, promise, desk), need)
+    if not desk.trial.allowed(gang, pool)[at].all() or not isinstance(packed, Packed):
         return None
     return Candidate(pool, need)
 
 
-def _still_there(promise: Promise, desk: Desk) -> list[Running]:
-    """Return the victims that have not gone, as they ran when the plan was made; one that shrank already is not one."""
-    size = dict(promise.smaller)
-    wanted = {uid: place for place, uid in enumerate(promise.victims)}
-    found = [
-        one
-        for one in desk.snapshot.running
-        if one.gang.uid in wanted
-        and math.floor(one.began) <= promise.since  # which is in whole seconds
-        and (one.leaving or one.workers > size.get(one.gang.uid, 0))
-    ]
-    return sorted(found, key=lambda one: wanted[one.gang.uid])
+def _stands(gang: Gang, promise: Promise, candidate: Candidate, desk: Desk) -> bool:
+    """Say whether a plan of which nothing has been done yet is one that would be made now.
 
-
-def _stands(gang: Gang, candidate: Candidate, still: Sequence[Running], desk: Desk) -> bool:
-    """Say whether a plan of which nothing has been done yet is one that would be made now."""
-    snapshot = desk.snapshot
-    if snapshot.manners.preemption is Preemption.NEVER:
+    Who goes for others counts as gone if they were told to: what is only planned may not come.
+    """
+    if desk.snapshot.manners.preemption is Preemption.NEVER:
         return False
+    roster, notes, pool = roster_of(desk), desk.clearing, candidate.pool
     devices = candidate.need.workers * gang.devices
-    allowed = grounds_of(gang, candidate.pool.profile.id, devices, desk).allowed
-    index = {one.gang.uid: at for at, one in enumerate(snapshot.running)}
-    if any(not allowed[index[one.gang.uid]] or one.gang.uid in desk.clearing.claimed for one in still):
+    allowed = grounds_of(gang, pool.profile.id, devices, desk).allowed
+    mine, told = roster.among(promise.victims), roster.among(notes.told)
+    if not allowed[mine].all() or not notes.claimed.isdisjoint(promise.victims):
         return False
     mark = desk.checkpoint()
-    free = _anywhere(gang, desk) is not None
+    release_all(roster.leaving | told, desk)
+    needed = not starts_soon(gang, desk.trial.candidates(gang), desk)
+    release_all(mine, desk)
+    stands = needed and _has_room(gang, candidate, promise, desk)
     desk.rollback(mark)
-    return not free
+    return stands
+
+
+def _has_room(gang: Gang, candidate: Candidate, promise: Promise, desk: Desk) -> bool:
+    """Say whether the promised place is free on the trial, reserved for nobody, and within the quotas."""
+    pool, trial = candidate.pool, desk.trial
+    devices = candidate.need.workers * gang.devices
+    if desk.accounts.excess(gang.queue, pool.profile.id, devices) is not None:
+        return False
+    return not (trial.open_slots(gang, pool) < _counts(pool, promise, desk)).any()
+
+
+def _counts(pool: Pool, promise: Promise, desk: Desk) -> Int64:
+    """Return the workers that a promise puts on each node of its pool: int64 (n,)."""
+    counts = np.zeros(len(pool.nodes), np.int64)
+    counts[desk.trial.positions(pool)[rows_of(pool, promise.nodes, desk.trial)]] = [
+        share.count for share in promise.nodes
+    ]
+    return counts
 
 
 def _there(gang: Gang, candidate: Candidate, promise: Promise, desk: Desk) -> Place | None:
     """Place the gang where it was promised, and book that on the trial; None if something is still in the way."""
     pool, trial = candidate.pool, desk.trial
-    counts = np.zeros(len(pool.nodes), np.int64)
-    counts[trial.positions(pool)[rows_of(pool, promise.nodes, trial)]] = [
-        share.count for share in promise.nodes
-    ]
-    slots: Int64 = trial.open_slots(gang, pool)
-    devices = candidate.need.workers * gang.devices
-    if (slots < counts).any() or desk.accounts.excess(gang.queue, pool.profile.id, devices) is not None:
+    if not _has_room(gang, candidate, promise, desk):
         return None
-    return settle(gang, candidate, trial, counts)
+    return settle(gang, candidate, trial, _counts(pool, promise, desk))
 
 
-def _anywhere(gang: Gang, desk: Desk) -> Place | None:
-    """Place the gang wherever it fits now, and book that on the trial; None if nowhere, or beyond its quota.
+def _elsewhere(gang: Gang, later: Iterable[_Ongoing], in_line: Iterable[Gang], desk: Desk) -> Place | None:
+    """Place the gang wherever it fits now, and book that on the trial; None if nowhere, or if others go before it.
 
-    What is promised to others is not free for it, whether their turn has been or comes yet.
+    Args:
+        gang: Who.
+        later: Gangs that places are cleared for as well, whose turn comes yet: what they are promised is not free.
+        in_line: Gangs that stand in line: free nodes are theirs, or reserved for them, where they stand before it.
+        desk: The ledgers.
     """
     mark = desk.trial.checkpoint()
-    held = {one.gang.key for one in desk.clearing.holds}
-    for other in desk.snapshot.gangs:
-        if other.promise is not None and other.key != gang.key and other.key not in held:
-            sound = _sound(other, other.promise, desk)
-            if sound is not None:
-                take(other, sound.pool, other.promise, desk.trial)
+    for other, promise, candidate in later:
+        take(other, candidate.pool, promise, desk.trial)
     placed = place(gang, desk)
     desk.trial.rollback(mark)
     if placed is None:
         return None
-    counts = np.array([share.count for share in placed.nodes], np.int64)
-    if desk.accounts.excess(gang.queue, placed.model, int(counts.sum()) * gang.devices) is not None:
-        return None
     pool = next(one for one in desk.snapshot.pools if one.name == placed.pool)
+    if any(wanted(one, pool) and _may_precede(one, gang, desk) for one in in_line):
+        return None
+    counts = np.array([share.count for share in placed.nodes], np.int64)
     desk.trial.take(gang, pool, np.array(rows_of(pool, placed.nodes, desk.trial), np.int32), counts)
     return placed
 
 
-def _within_quota(gang: Gang, candidate: Candidate, still: Sequence[Running], desk: Desk) -> bool:
-    """Say whether the gang keeps within the limits of its queues once its victims have gone."""
+def _may_precede(one: Gang, other: Gang, desk: Desk) -> bool:
+    """Say whether a gang may have its turn before another: of queues nobody knows that before their shares are."""
+    if one.queue != other.queue and desk.snapshot.queues:
+        return True
+    return in_order((one, other), desk.policy.order)[0] is one
+
+
+def _within_quota(gang: Gang, candidate: Candidate, desk: Desk) -> bool:
+    """Say whether the gang keeps within the limits of its queues once all have gone that were told to."""
     mark = desk.checkpoint()
-    for one in still:
-        release(one, desk)
+    look_ahead(desk)
     devices = candidate.need.workers * gang.devices
     excess = desk.accounts.excess(gang.queue, candidate.pool.profile.id, devices)
     desk.rollback(mark)

@@ -20,10 +20,10 @@ from crosstree.core.line import line
 from crosstree.core.placement.keep import keep
 from crosstree.core.placement.need import Need, Packed
 from crosstree.core.plan import Decision, Evict, Place, Resize
+from crosstree.core.refused import Refused
 from crosstree.core.running import Running
 from crosstree.core.sizes import larger, pack_largest
 from crosstree.core.snapshot import Pool
-from crosstree.core.start import Refused
 
 SEARCHES = 32
 """Gangs for which a larger place is looked for in a cycle."""

@@ -103,6 +103,12 @@ class Roster:
             if uid in self._place:
                 self.claimed[self._place[uid]] = True
 
+    def among(self, uids: Iterable[str]) -> Bool:
+        """Mark those of these uids, Bool (V,); those that do not run are passed over."""
+        found = np.zeros(len(self.running), np.bool_)
+        found[[self._place[uid] for uid in uids if uid in self._place]] = True
+        return found
+
     def on(self, pool: Pool) -> Bool:
         """Mark those in a pool, Bool (V,)."""
         return np.asarray(self.pool == self._pools[pool.name], np.bool_)

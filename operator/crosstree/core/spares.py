@@ -16,6 +16,7 @@ import numpy as np
 from crosstree.core.arrays import Bool, Int64
 from crosstree.core.manners import Preemption
 from crosstree.core.snapshot import NodeState, Pool, Snapshot
+from crosstree.core.underway import under_way
 from crosstree.core.workload import Gang
 
 
@@ -70,7 +71,9 @@ def _promised(snapshot: Snapshot, pool: Pool) -> Bool:
     names = {
         share.name
         for gang in snapshot.gangs
-        if gang.promise is not None and gang.promise.pool == pool.name
+        if gang.promise is not None
+        and gang.promise.pool == pool.name
+        and under_way(gang.promise, snapshot.running)
         for share in gang.promise.nodes
     }
     if not names:

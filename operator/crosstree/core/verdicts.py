@@ -17,7 +17,7 @@ from crosstree.core.explain import Effort, bounded, size_of, verdict
 from crosstree.core.explain_quota import Bars, QuotaWords
 from crosstree.core.explain_time import TimeWords
 from crosstree.core.plan import Promise, Wait, WaitReason
-from crosstree.core.start import Refused
+from crosstree.core.refused import Refused
 from crosstree.core.tried import Shape
 from crosstree.core.workload import Gang
 

@@ -1,0 +1,36 @@
+"""What is known about a gang that does not start in a cycle, between its turn and the sentence it is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crosstree.core.choose_model import Better
+from crosstree.core.horizon import Reservation
+from crosstree.core.plan import Forecast, Promise
+from crosstree.core.quota import Excess
+from crosstree.core.workload import Gang
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refused:
+    """A gang that does not start in this cycle, and all that is known about why.
+
+    Attributes:
+        gang: Who.
+        position: Place in its queue's line, from 1.
+        excess: The limit that stands in its way on every model it takes; None if quota does not.
+        promise: The place that is going to be cleared for it; None if none is.
+        reservation: When it is expected to start, and where; None if that can't be told.
+        forecast: When a limit is expected to leave room for it; None if none is in its way, or that can't be told.
+        ahead: Reservations there were when it had its turn.
+        better: The model it waits for though another could start it now; None if it does not choose to wait.
+    """
+
+    gang: Gang
+    position: int
+    excess: Excess | None = None
+    promise: Promise | None = None
+    reservation: Reservation | None = None
+    forecast: Forecast | None = None
+    ahead: int = 0
+    better: Better | None = None
