@@ -1,8 +1,9 @@
-"""Who may be stopped for whom: priority, and what queues are guaranteed.
+"""Who may be stopped for whom: priority, length where that is asked for, and what queues are guaranteed.
 
-Two grounds: a higher priority, and a guarantee that another queue has borrowed. Both spare what is *covered*: of the
-gangs of a queue, those that its guarantee pays for, highest priority first, then oldest. A covered gang is stopped for
-nobody outside the queue, and inside only for one of higher priority that the guarantee would pay for instead.
+Grounds are a higher priority, a guarantee that another queue has borrowed, and under `Order.SHORTEST_EXPECTED` being
+much shorter (`shortest`). All spare what is *covered*: of the gangs of a queue, those that its guarantee pays for,
+highest priority first, then those that began first, or under that order those that stand first. A covered gang is
+stopped for nobody outside the queue, and inside only for one above it that the guarantee would pay for instead.
 
 That is what keeps two gangs from taking turns at one place; docs/explanation/preemption.md has the argument.
 """
@@ -19,14 +20,20 @@ from numpy.typing import NDArray
 from crosstree.core.arrays import Bool, Int64
 from crosstree.core.book import Book
 from crosstree.core.fairshare import NOTHING, guarantees_of, rates_of
+from crosstree.core.policy import Order
 from crosstree.core.queues import QueueSpec
 from crosstree.core.queuetree import tree_of
 from crosstree.core.quota import Accounts
 from crosstree.core.running import Running
+from crosstree.core.shortest import longer, stands_as_of
 from crosstree.core.workload import Gang
 
 _DEEP = 62
 """Levels of a tree that have a bit each in a machine word; a deeper one is counted in numbers of any length."""
+
+
+_Rank = tuple[int, float]
+"""The negative of its priority; and as of when it stands in line, where that counts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,10 +56,18 @@ class Claims:
         queues: The tree.
         running: V gangs, in a stable order.
         accounts: What queues hold, with all that the cycle has booked.
+        order: Who goes first inside a queue.
     """
 
-    def __init__(self, queues: Sequence[QueueSpec], running: Sequence[Running], accounts: Accounts) -> None:
+    def __init__(
+        self,
+        queues: Sequence[QueueSpec],
+        running: Sequence[Running],
+        accounts: Accounts,
+        order: Order = Order.AGE,
+    ) -> None:
         self._running = running
+        self._order = order
         self._accounts = accounts
         self._priority: Int64 = np.array([one.gang.priority for one in running], np.int64)
         names = sorted({one.gang.queue for one in running})
@@ -71,16 +86,20 @@ class Claims:
         """Bit d is set where the queue at depth d above a gang, 0 for the root, pays for it."""
         self._members: dict[str, list[int]] = {}
         self._parted: dict[str, tuple[Bool, NDArray[Any]]] = {}
-        self._paid: dict[tuple[str, int], Book] = {}
+        self._paid: dict[tuple[str, _Rank], Book] = {}
         if self._guaranteed:
             self._cover()
 
-    def on(self, gang: Gang, model: str, devices: int) -> Grounds:
+    def on(self, gang: Gang, model: str, devices: int, now: float) -> Grounds:
         """Return which running gangs may make room for a gang that would take so many accelerators of a model.
+
+        `now`, seconds since the epoch, tells what is left of each.
 
         O(V), and a look at the accounts for each queue that holds something.
         """
         lower = np.asarray(self._priority < gang.priority)
+        if self._order is Order.SHORTEST_EXPECTED:
+            lower |= longer(gang, self._running, now)
         nobody = np.zeros(len(self._running), np.bool_)
         if not self._guaranteed:
             return Grounds(lower, nobody)
@@ -101,15 +120,13 @@ class Claims:
         return Grounds((lower & outside & inside) | reclaimed, reclaimed)
 
     def _cover(self) -> None:
-        """Find what each guarantee pays for: the highest priority first, then the oldest."""
-        order = sorted(
-            range(len(self._running)),
-            key=lambda at: (
-                -self._running[at].gang.priority,
-                self._running[at].began,
-                self._running[at].gang.key,
-            ),
-        )
+        """Find what each guarantee pays for: the highest priority first, then by age, or by where they stand."""
+
+        def place(at: int) -> tuple[_Rank, float, str]:
+            one = self._running[at]
+            return self._rank(one.gang), one.began, one.gang.key
+
+        order = sorted(range(len(self._running)), key=place)
         books: dict[str, Book] = {}
         for at in order:
             one = self._running[at]
@@ -128,19 +145,25 @@ class Claims:
                     self._covered[at] |= 1 << depth
 
     def _would_cover(self, name: str, gang: Gang, model: str, devices: int) -> bool:
-        """Say whether a queue's guarantee would pay for a gang, after those of its priority that it pays for now."""
+        """Say whether a queue's guarantee would pay for a gang, after those of its rank that it pays for now."""
         if self._guarantees.get(name, NOTHING) is NOTHING:
             return False
-        book = self._paid.get((name, gang.priority))
+        rank = self._rank(gang)
+        book = self._paid.get((name, rank))
         if book is None:
-            book = self._paid[name, gang.priority] = self._book(name)
+            book = self._paid[name, rank] = self._book(name)
             for at in self._members.get(name, ()):
                 one = self._running[at]
-                if one.gang.priority < gang.priority:
+                if self._rank(one.gang) > rank:
                     break
                 if book.covers(one.model, one.devices):
                     book.add(one.model, one.devices, 1)
         return book.covers(model, devices)
+
+    def _rank(self, gang: Gang) -> _Rank:
+        """Return what a gang has to be stopped for it, and covered before it: the smaller goes first."""
+        stands = stands_as_of(gang) if self._order is Order.SHORTEST_EXPECTED else 0.0
+        return -gang.priority, stands
 
     def _apart(self, queue: str) -> tuple[Bool, NDArray[Any]]:
         """Return what of the cover of each gang does not depend on who asks in a queue. O(V), once for a queue.

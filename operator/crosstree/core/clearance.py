@@ -13,10 +13,8 @@ from crosstree.core.claims import Claims, Grounds
 from crosstree.core.clearing import Hold
 from crosstree.core.desk import Desk
 from crosstree.core.plan import NodeShare, Promise
-from crosstree.core.policy import Order
 from crosstree.core.roster import Roster
 from crosstree.core.running import Running
-from crosstree.core.shortest import longer
 from crosstree.core.snapshot import Pool
 from crosstree.core.workload import Gang
 
@@ -25,11 +23,8 @@ def grounds_of(gang: Gang, model: str, devices: int, desk: Desk) -> Grounds:
     """Return which running gangs may be stopped for one that takes so many accelerators of a model."""
     notes, snapshot = desk.clearing, desk.snapshot
     if notes.claims is None:
-        notes.claims = Claims(snapshot.queues, snapshot.running, desk.accounts)
-    grounds = notes.claims.on(gang, model, devices)
-    if desk.policy.order is Order.SHORTEST_EXPECTED:
-        grounds = Grounds(grounds.allowed | longer(gang, snapshot.running, desk.now), grounds.reclaimed)
-    return grounds
+        notes.claims = Claims(snapshot.queues, snapshot.running, desk.accounts, desk.policy.order)
+    return notes.claims.on(gang, model, devices, desk.now)
 
 
 def ripe_among(roster: Roster, gang: Gang, desk: Desk) -> Bool:

@@ -10,6 +10,8 @@ what was left of those it stopped, so that no two gangs take turns.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from crosstree.core.arrays import Bool
@@ -29,7 +31,7 @@ def stands_as_of(gang: Gang) -> float:
     return gang.created + PATIENCE * min(or_assumed(gang.expected).seconds, ASSUMED.seconds)
 
 
-def longer(gang: Gang, running: tuple[Running, ...], now: float) -> Bool:
+def longer(gang: Gang, running: Sequence[Running], now: float) -> Bool:
     """Say which running gangs may be stopped for a shorter one, Bool (V,).
 
     Those of its queue and priority that stand behind it and have much more left to do, as far as both are known.
