@@ -29,24 +29,31 @@ class Clearing:
         holds: Places promised, those of this cycle included.
         claimed: Uids of the running gangs that go for them: nobody else counts on their nodes.
         told: Those of them that are told to go, in this cycle or before: it is certain that they do.
-        hopeless: Shape, queue and priority of gangs for which no victims were found. It stays so: capacity only shrinks
-            in a cycle.
+        hopeless: The shortest stay of gangs for which no victims were found, by shape, queue and priority. Who stays
+            longer meets the same reservations and more, and may have nobody stopped whom the other may not;
+            and it stays so, for capacity only shrinks in a cycle.
+        soon: Gangs that had better wait because they start soon: shape, queue, priority and stay.
+        asked: Gangs that have asked for victims.
         searches: Searches made in full.
+        spent: How many had asked when the searches that go by the line were used up; None while they are not.
         claims: Who may be stopped for whom; None until somebody asks.
         tenants: Running gangs by pool, as arrays.
         roster: All of them; None until somebody asks.
-        soon: Those that end within a minute for sure; None until somebody asks.
+        ending: Those that end within a minute for sure; None until somebody asks.
     """
 
     holds: list[Hold] = field(default_factory=list)
     claimed: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
-    hopeless: set[tuple[Shape, str, int]] = field(default_factory=set)
+    hopeless: dict[tuple[Shape, str, int], float] = field(default_factory=dict)
+    soon: set[tuple[Shape, str, int, float]] = field(default_factory=set)
+    asked: int = 0
     searches: int = 0
+    spent: int | None = None
     claims: Claims | None = None
     tenants: dict[str, Tenants] = field(default_factory=dict)
     roster: Roster | None = None
-    soon: Bool | None = None
+    ending: Bool | None = None
 
     def note(self, hold: Hold) -> None:
         """Remember a promise."""

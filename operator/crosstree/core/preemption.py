@@ -27,13 +27,16 @@ from crosstree.core.clearance import (
 )
 from crosstree.core.clearing_words import victims_names
 from crosstree.core.desk import Desk
+from crosstree.core.expect import trusted
 from crosstree.core.ground import Ground, tenants
 from crosstree.core.manners import Preemption
 from crosstree.core.placement.need import Packed
 from crosstree.core.placement.pack import pack
 from crosstree.core.plan import Place, Promise
+from crosstree.core.policy import Order
 from crosstree.core.quota_victims import within_quota
 from crosstree.core.running import Running
+from crosstree.core.search_turns import may_search
 from crosstree.core.seat import seat, seat_again
 from crosstree.core.snapshot import Pool
 from crosstree.core.victims import Choice, cheapest
@@ -47,9 +50,6 @@ PROMISE_SECONDS = 600.0
 
 SURE = 0.5
 """Confidence from which on the expected end of a gang is worth waiting for: declared, or learned from several."""
-
-SEARCHES = 64
-"""Searches made in full in a cycle; each costs about as much as some placements."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,28 +65,37 @@ def propose(gang: Gang, desk: Desk) -> Promise | None:
     """Find the victims that cost least and whose nodes, with what is free, hold the gang; None if none do.
 
     None as well if the gang starts soon without: what those leave that are being stopped already, or end within a
-    minute, is waited for. The place promised is booked; nothing else is.
+    minute, is waited for; or if others have used up the searches of this cycle. The place promised is booked; nothing
+    else is.
 
-    O(K log K) for K pairs of running gang and node; a shape of gang that found nobody is not tried again in the cycle.
+    O(K log K) for K pairs of running gang and node; gangs alike that found nobody are not tried again in the cycle.
     """
     notes, snapshot = desk.clearing, desk.snapshot
     if snapshot.manners.preemption is Preemption.NEVER or not snapshot.running:
         return None
-    shape = (desk.shapes.of(gang), gang.queue, gang.priority)
-    if shape in notes.hopeless or notes.searches >= SEARCHES:
+    notes.asked += 1
+    alike, stays = (desk.shapes.of(gang), gang.queue, gang.priority), trusted(gang.expected)
+    shortest = notes.hopeless.get(alike)
+    if (shortest is not None and stays >= shortest) or (*alike, stays) in notes.soon:
+        return None
+    if gang.promise is None and not may_search(desk):
         return None
     offered = _candidates(gang, desk)
     ways = [(one, _grounds(gang, one, desk)) for one in offered]
-    if not any(might_do(gang, one, grounds, desk) for one, grounds in ways):
-        notes.hopeless.add(shape)
-        return None
-    notes.searches += 1
-    mark = desk.checkpoint()
-    look_ahead(desk)
-    found = None if starts_soon(gang, offered, desk) else _best(gang, ways, desk)
-    desk.rollback(mark)
+    found = None
+    if any(might_do(gang, one, grounds, desk) for one, grounds in ways):
+        notes.searches += 1
+        mark = desk.checkpoint()
+        look_ahead(desk)
+        soon = starts_soon(gang, offered, desk)
+        found = None if soon else _best(gang, ways, desk)
+        desk.rollback(mark)
+        if soon:
+            notes.soon.add((*alike, stays))
+            return None
     if found is None:
-        notes.hopeless.add(shape)
+        matters = bool(desk.horizon.reservations) or desk.policy.order is not Order.AGE
+        notes.hopeless[alike] = stays if matters else 0.0
         return None
     _, promise = found
     hold(gang, promise, desk)
@@ -116,11 +125,11 @@ def starts_soon(gang: Gang, offered: Iterable[Candidate], desk: Desk) -> bool:
     """Say whether the gang fits once those have gone that were told to, or that end within a minute."""
     mark = desk.checkpoint()
     notes, running = desk.clearing, desk.snapshot.running
-    if notes.soon is None:
+    if notes.ending is None:
         until = desk.now + SOON_SECONDS
         ending = (desk.now < one.ends <= until and _sure(one, desk.now) for one in running)
-        notes.soon = np.fromiter(ending, np.bool_, count=len(running))
-    release_all(notes.soon & ~roster_of(desk).going, desk)
+        notes.ending = np.fromiter(ending, np.bool_, count=len(running))
+    release_all(notes.ending & ~roster_of(desk).going, desk)
     fits = any(_seated(gang, one, desk) is not None for one in offered)
     desk.rollback(mark)
     return fits
