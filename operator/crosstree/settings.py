@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
@@ -120,8 +121,12 @@ class Settings(BaseSettings):
         return self
 
 
-def checked(values: Mapping[str, object]) -> Settings:
+def checked(values: Mapping[str, object], called: Mapping[str, str] = MappingProxyType({})) -> Settings:
     """Return the settings that these values make, with defaults for the rest.
+
+    Args:
+        values: By name of the field.
+        called: The option or variable that each value came from, by name of the field.
 
     Raises:
         SettingsError: a value can't work; the first of them is named.
@@ -130,9 +135,10 @@ def checked(values: Mapping[str, object]) -> Settings:
         return Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
+        said = first["msg"].removeprefix("Value error, ").replace("Input should", "it should", 1)
         if not first["loc"]:
-            raise SettingsError(f"{first['msg']}. See crosstree run --help.") from error
+            raise SettingsError(f"{said}. See crosstree run --help.") from error
         name = str(first["loc"][0])
         raise SettingsError(
-            f"{name} is {first.get('input')!r}: {first['msg']}. See crosstree run --help."
+            f"{called.get(name, name)} is {first.get('input')!r}: {said}. See crosstree run --help."
         ) from error

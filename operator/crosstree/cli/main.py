@@ -35,6 +35,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+PYDANTIC = "Value error, "
+"""What pydantic puts before a sentence that is complete without it."""
+
 bench = typer.Typer(help="Measure decisions in this process, or jobs on a cluster.", no_args_is_help=True)
 
 app.command("run")(run.run)
@@ -71,7 +74,13 @@ def _root(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; `argv` without the program's name, else `sys.argv`."""
     try:
-        app(args=list(argv) if argv is not None else None, prog_name=_program())
+        answer = app(
+            args=list(argv) if argv is not None else None, prog_name=_program(), standalone_mode=False
+        )
+    except typer.TyperException as error:
+        return _misused(error)
+    except typer.Abort:
+        return 1
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(bool(end.code))
     except KeyboardInterrupt:
@@ -84,7 +93,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _said(error, 2 if isinstance(error, SettingsError) else 1)
     except Exception as error:
         return _said(error, 1, bug=True)
-    return 0
+    return answer if isinstance(answer, int) else 0  # the code of a verb that left by typer.Exit
+
+
+def _misused(error: typer.TyperException) -> int:
+    """Say in one sentence what is wrong with a command line, and where the options are told; return the exit code."""
+    said = error.format_message().strip().replace(PYDANTIC, "")
+    if said:  # else nothing was asked, and the help has been shown
+        command = getattr(getattr(error, "ctx", None), "command_path", _program())
+        sys.stderr.write(f"crosstree: {' '.join(said.split()).rstrip('.')}. See {command} --help.\n")
+    return error.exit_code
 
 
 def _said(error: Exception, code: int, *, bug: bool = False) -> int:
@@ -93,7 +111,10 @@ def _said(error: Exception, code: int, *, bug: bool = False) -> int:
         import traceback
 
         traceback.print_exception(error)
-    text = " ".join(str(error).split()) or type(error).__name__
+    told, cause = str(error), error.__cause__
+    if isinstance(cause, OSError) and cause.strerror:  # it says its number, and once more the file
+        told = told.replace(str(cause), cause.strerror)
+    text = " ".join(told.split()) or type(error).__name__
     if bug:
         text = f"{type(error).__name__}: {text} (unexpected; CROSSTREE_DEBUG=1 shows where)"
     sys.stderr.write(f"crosstree: {text}\n")

@@ -29,27 +29,32 @@ def run(
     from crosstree.app import run as operate
     from crosstree.settings import checked
 
-    said: dict[str, object] = {
-        "kubeconfig": kubeconfig,
-        "context": context,
-        "log_format": log_format,
-        "log_level": log_level.upper() if log_level else None,
-        "workers": workers,
-        "leader_election": leader_elect,
+    options: dict[str, tuple[str, object]] = {
+        "kubeconfig": ("--kubeconfig", kubeconfig),
+        "context": ("--context", context),
+        "log_format": ("--log-format", log_format),
+        "log_level": ("--log-level", log_level.upper() if log_level else None),
+        "workers": ("--workers", workers),
+        "leader_election": ("--leader-elect", leader_elect),
     }
     if listen is not None:
         host, _, port = listen.rpartition(":")
-        said |= {"listen_port": port} | ({"listen_address": host.strip("[]")} if host else {})
-    settings = checked({**_environment(), **{k: v for k, v in said.items() if v is not None}})
+        options["listen_port"] = ("the port of --listen", port)
+        options["listen_address"] = ("the host of --listen", host.strip("[]") or None)
+    given = {**_environment(), **{name: pair for name, pair in options.items() if pair[1] is not None}}
+    settings = checked(
+        {name: value for name, (_, value) in given.items()},
+        {name: source for name, (source, _) in given.items()},
+    )
     asyncio.run(operate(settings))
 
 
-def _environment() -> dict[str, object]:
-    """What the CROSSTREE_ variables say; options given go over it."""
+def _environment() -> dict[str, tuple[str, object]]:
+    """Return what the CROSSTREE_ variables say, by setting: the variable and its value. Options given go over it."""
     import os
 
     from crosstree.settings import Settings
 
     prefix = str(Settings.model_config.get("env_prefix", ""))
     known = {prefix + name.upper(): name for name in Settings.model_fields}
-    return {known[key]: value for key, value in os.environ.items() if key in known}
+    return {known[key]: (key, value) for key, value in os.environ.items() if key in known}

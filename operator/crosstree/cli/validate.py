@@ -99,7 +99,9 @@ def _texts(name: str) -> list[tuple[str, str]]:
             return [(str(each), each.read_text()) for each in inside]
         return [(name, path.read_text())]
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{name} can't be read: {error}.") from error
+        raise SettingsError(
+            f"-f {name} can't be read: {error}. Name a YAML or JSON file, a folder of them, or - for stdin."
+        ) from error
 
 
 def _errors(raw: Json) -> list[str]:
