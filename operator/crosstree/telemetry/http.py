@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from aiohttp import web
@@ -50,9 +51,13 @@ class Endpoints:
             await web.TCPSite(self._runner, self._address, self._port).start()
         except OSError as error:
             await self.stop()
+            # asyncio repeats the address in its words; a name that can't be resolved has a number of its own kind.
+            why = (
+                os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+            )
             raise SettingsError(
-                f"can't listen on {self._address}:{self._port} ({error.strerror or error}). Free the port, choose "
-                "another with CROSSTREE_LISTEN_PORT, or set it to 0 for no endpoints."
+                f"can't listen on {self._address}:{self._port} for health and metrics: {why}. Name another port with "
+                "--listen HOST:PORT, or --listen :0 for none; CROSSTREE_LISTEN_PORT says the same."
             ) from error
 
     async def stop(self) -> None:

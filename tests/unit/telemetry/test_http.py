@@ -48,11 +48,15 @@ async def test_metrics_are_made_when_asked_for():
         assert await get(f"{base}/metrics") == (200, "x 1\n")
 
 
-async def test_a_taken_port_is_a_sentence():
+async def test_a_taken_port_is_a_sentence_with_the_option_that_helps():
     port = free_port()
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", port))
         holder.listen()
         endpoints = Endpoints("127.0.0.1", port, alive=str, ready=str, metrics=bytes)
-        with pytest.raises(SettingsError, match="CROSSTREE_LISTEN_PORT"):
+        with pytest.raises(SettingsError) as told:
             await endpoints.start()
+    assert str(told.value).startswith(
+        f"can't listen on 127.0.0.1:{port} for health and metrics: Address already in use. "
+        "Name another port with --listen HOST:PORT, or --listen :0 for none;"
+    )
