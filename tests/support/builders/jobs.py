@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from crosstree.core.job import Job, Progress
-from crosstree.core.lifecycle import JobFacts, Move, StorePlacement, next_move
+from crosstree.core.lifecycle import JobFacts, Move, Recover, StorePlacement, next_move
 from crosstree.core.plan import NodeShare, Place, Span
 from crosstree.core.pods import Exit, NodeHealth, PodFact, PodPhase
 from crosstree.core.snapshot import NodeState
@@ -63,6 +63,17 @@ def after_move(facts: JobFacts, move: Move) -> Job:
     return replace(facts.job, progress=progress(status))
 
 
+def moved(facts: JobFacts) -> Job:
+    """Return the job as it is stored once what is next for it has been recorded."""
+    return after_move(facts, next_move(facts))
+
+
+def outcome(move: Move) -> tuple[str, bool, str]:
+    """Return why a gang has to start again, whether at the expense of its job, and on account of which node."""
+    assert isinstance(move, Recover), move
+    return move.cause.value, move.charged, move.node
+
+
 def placed(workers: int = 2, *, at: float = T0, **changes: Any) -> Job:
     """Describe a job whose placement has just been stored."""
     job = a_job(workers, **changes)
@@ -75,7 +86,7 @@ def placed(workers: int = 2, *, at: float = T0, **changes: Any) -> Job:
 def running(workers: int = 2, *, at: float = T0 + 10, **changes: Any) -> Job:
     """Describe a job whose gang has been ready since `at`."""
     facts = JobFacts(placed(workers, **changes), pods=pods(workers), nodes=nodes(workers), now=at)
-    return after_move(facts, next_move(facts))
+    return moved(facts)
 
 
 def a_pod(index: int, *, phase: PodPhase = PodPhase.RUNNING, **changes: Any) -> PodFact:

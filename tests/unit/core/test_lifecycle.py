@@ -41,6 +41,7 @@ from tests.support.builders.jobs import (
     after_move,
     facts,
     failed,
+    moved,
     placed,
     pods,
     running,
@@ -225,15 +226,15 @@ def test_what_an_admin_calls_out_of_service_is_not_waited_for() -> None:
 
 def test_after_recovery_the_job_wants_a_place_again() -> None:
     looked = facts(_recovering(), ())
-    job = after_move(looked, next_move(looked))
+    job = moved(looked)
     assert wants_placement(job, ())
     assert job.progress.attempt == 1
 
 
 def test_the_attempt_rises_with_the_next_placement() -> None:
     looked = facts(_recovering(), ())
-    free = facts(after_move(looked, next_move(looked)), decision=a_place())
-    assert after_move(free, next_move(free)).progress.attempt == 2
+    free = facts(moved(looked), decision=a_place())
+    assert moved(free).progress.attempt == 2
 
 
 def test_suspending_a_running_job_stops_it() -> None:
@@ -242,7 +243,7 @@ def test_suspending_a_running_job_stops_it() -> None:
 
 def test_resuming_a_job_while_it_stops_lets_it_stop_first() -> None:
     looked = facts(replace(running(), suspend=True), pods())
-    stopping = replace(after_move(looked, next_move(looked)), suspend=False)
+    stopping = replace(moved(looked), suspend=False)
     assert next_move(facts(stopping, pods())) == Sweep(pods=pods())
 
 
@@ -340,15 +341,15 @@ def test_a_fresh_status_is_empty() -> None:
 
 def _recovering():
     looked = facts(running(), (a_pod(0),))
-    return after_move(looked, next_move(looked))
+    return moved(looked)
 
 
 def _failed_for_good():
     looked = facts(running(max_restarts=0), (failed(0), a_pod(1)))
-    return after_move(looked, next_move(looked))
+    return moved(looked)
 
 
 def _refused():
     looked = facts(placed())
     withdrawn = facts(after_move(looked, Withdraw("exceeded quota")), ())
-    return after_move(withdrawn, next_move(withdrawn))
+    return moved(withdrawn)

@@ -9,7 +9,7 @@ from crosstree.core.lifecycle import Finish, Launch, Recover, Remake, Sweep, nex
 from crosstree.core.plan import Rung
 from crosstree.core.pods import PodPhase
 from crosstree.core.snapshot import NodeState
-from tests.support.builders.jobs import T0, a_node, a_pod, after_move, facts, failed, placed, running
+from tests.support.builders.jobs import T0, a_node, a_pod, facts, failed, moved, placed, running
 from tests.support.builders.jobs import nodes as well
 
 
@@ -19,7 +19,7 @@ def alone(**changes: object) -> Job:
 
 def recorded() -> Job:
     first = facts(alone(), (a_pod(0), failed(1)))
-    return replace(after_move(first, next_move(first)), alone=True)
+    return replace(moved(first), alone=True)
 
 
 def test_a_failed_worker_is_recorded_and_charged_before_anything_is_deleted() -> None:
@@ -88,7 +88,7 @@ def test_a_worker_that_is_gone_from_a_node_that_takes_no_pods_costs_the_gang() -
 def test_a_worker_made_again_at_no_charge_has_to_last_before_the_next() -> None:
     evicted = a_pod(1, disrupted=True, terminating=True)
     first = facts(alone(), (a_pod(0), evicted), at=T0 + 60)
-    job = replace(after_move(first, next_move(first)), alone=True)
+    job = replace(moved(first), alone=True)
     again = replace(evicted, uid="pod-7")
     assert isinstance(next_move(facts(job, (a_pod(0), again), at=T0 + 119)), Recover)
     assert isinstance(next_move(facts(job, (a_pod(0), again), at=T0 + 120)), Remake)

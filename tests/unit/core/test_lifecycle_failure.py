@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crosstree.core.job import Progress
-from crosstree.core.lifecycle import Finish, Hold, Move, Recover, next_move
+from crosstree.core.lifecycle import Finish, Hold, Move, next_move
 from crosstree.core.lifecycle.facts import NEVER_READY
 from crosstree.core.lifecycle.moves import Cause
 from crosstree.core.pods import PodPhase
@@ -19,6 +19,8 @@ from tests.support.builders.jobs import (
     after_move,
     facts,
     failed,
+    moved,
+    outcome,
     placed,
     pods,
     running,
@@ -30,11 +32,6 @@ NOW = T0 + 100
 def decide(*some, nodes=None, **changes) -> Move:
     looked = facts(running(**changes), some, at=NOW)
     return next_move(looked if nodes is None else facts(looked.job, some, at=NOW, nodes=nodes))
-
-
-def outcome(move: Move) -> tuple[str, bool, str]:
-    assert isinstance(move, Recover), move
-    return move.cause.value, move.charged, move.node
 
 
 def test_a_failed_worker_restarts_the_gang_at_the_jobs_expense() -> None:
@@ -145,7 +142,7 @@ def test_devices_lost_for_longer_than_the_grace_restart_the_gang() -> None:
     lost = (a_node(0, overcommitted=2), a_node(1))
     looked = facts(running(), pods(), at=NOW, nodes=lost)
     assert next_move(looked) == Hold()
-    noted = after_move(looked, next_move(looked))
+    noted = moved(looked)
     assert next_move(facts(noted, pods(), at=NOW + 29, nodes=lost)) == Hold(until=NOW + 30)
     assert outcome(next_move(facts(noted, pods(), at=NOW + 30, nodes=lost))) == ("DeviceLost", False, "n0")
 
@@ -154,7 +151,7 @@ def test_devices_lost_a_moment_ago_have_their_grace_however_long_a_worker_was_no
     unready = (a_pod(0), a_pod(1, ready=False))
     before = facts(running(), unready, at=NOW)
     lost = (a_node(0, overcommitted=2), a_node(1))
-    looked = facts(after_move(before, next_move(before)), unready, at=NOW + 600, nodes=lost)
+    looked = facts(moved(before), unready, at=NOW + 600, nodes=lost)
     move = next_move(looked)
     assert isinstance(move, Hold)
     noted = after_move(looked, move)
@@ -164,14 +161,14 @@ def test_devices_lost_a_moment_ago_have_their_grace_however_long_a_worker_was_no
 
 def test_devices_that_come_back_within_the_grace_restart_nothing() -> None:
     looked = facts(running(), pods(), at=NOW, nodes=(a_node(0, overcommitted=2), a_node(1)))
-    noted = after_move(looked, next_move(looked))
+    noted = moved(looked)
     assert next_move(facts(noted, pods(), at=NOW + 40)) == Hold()
 
 
 def test_a_device_reported_unhealthy_restarts_the_gang_after_the_grace() -> None:
     sick = (a_pod(0, unhealthy_device=True), a_pod(1))
     looked = facts(running(), sick, at=NOW)
-    noted = after_move(looked, next_move(looked))
+    noted = moved(looked)
     assert outcome(next_move(facts(noted, sick, at=NOW + 30))) == ("DeviceLost", False, "n0")
 
 
@@ -203,7 +200,7 @@ def test_every_reason_of_an_unready_start_is_a_reason_of_the_status() -> None:
 
 def _next_attempt(recovering):
     gone = facts(recovering, ())
-    free = facts(after_move(gone, next_move(gone)), decision=a_place())
-    launched = after_move(free, next_move(free))
+    free = facts(moved(gone), decision=a_place())
+    launched = moved(free)
     assert isinstance(launched.progress, Progress)
     return launched

@@ -10,7 +10,7 @@ from crosstree.core.health import Action, Fault
 from crosstree.core.lifecycle import Hold, Move, Recover, next_move
 from crosstree.core.pods import NodeHealth, PodFact
 from crosstree.core.snapshot import NodeState
-from tests.support.builders.jobs import T0, a_node, a_pod, facts, running
+from tests.support.builders.jobs import T0, a_node, a_pod, facts, outcome, running
 
 NOW = T0 + 100
 NPU = "huawei.com/Ascend910"
@@ -31,11 +31,6 @@ def troubled(*faults: Fault, state: NodeState = NodeState.USABLE, **changes) -> 
 
 def decide(node: NodeHealth, *some: PodFact, at: float = NOW) -> Move:
     return next_move(facts(running(), some or (a_pod(0), a_pod(1)), at=at, nodes=(a_node(0), node)))
-
-
-def outcome(move: Move) -> tuple[str, bool, str]:
-    assert isinstance(move, Recover), move
-    return move.cause.value, move.charged, move.node
 
 
 def holding(index: int, *cards: int) -> PodFact:

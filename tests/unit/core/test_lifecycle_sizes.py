@@ -34,6 +34,7 @@ from tests.support.builders.jobs import (
     a_pod,
     after_move,
     facts,
+    moved,
     placed,
     pods,
     running,
@@ -140,7 +141,7 @@ def test_an_operator_killed_while_a_gang_resizes_goes_on_with_it() -> None:
 
 def stopping(workers: int, wanted: int) -> Job:
     now = facts(running(workers, gang=ELASTIC), pods(workers), decision=to(wanted))
-    return after_move(now, next_move(now))
+    return moved(now)
 
 
 def status(job: Job, some: Any = ()) -> dict[str, Any]:

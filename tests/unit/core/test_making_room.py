@@ -22,6 +22,7 @@ from tests.support.builders.jobs import (
     a_place,
     after_move,
     failed,
+    moved,
     nodes,
     placed,
     pods,
@@ -43,7 +44,7 @@ def ordered(job: Job | None = None, order: Any = ORDER, **changes: Any) -> JobFa
 
 def stopping(**changes: Any) -> Job:
     facts = ordered(replace(running(), **changes))
-    return after_move(facts, next_move(facts))
+    return moved(facts)
 
 
 def status_of(facts: JobFacts) -> dict[str, Any]:
@@ -120,7 +121,7 @@ def test_it_waits_as_any_other_and_is_preempted_until_it_runs_again() -> None:
     waiting = ordered(job, Wait(KEY, UID, WaitReason.NOT_ENOUGH_FREE, "Nothing is free."), pods=())
     assert status_of(waiting)["phase"] == "Preempted"
     place = ordered(job, a_place(2), pods=())
-    job = after_move(place, next_move(place))
+    job = moved(place)
     again = tuple(replace(pod, attempt=2) for pod in pods(2))
     starting = ordered(job, None, pods=again[:1])
     assert isinstance(next_move(starting), Launch)
@@ -144,7 +145,7 @@ def waiting(decision: Wait | None, plan: Promise | None = None) -> JobFacts:
     known = Wait(KEY, UID, WaitReason.WAITING_FOR_PREEMPTION, "Soon.", promise=plan)
     if plan is not None:
         facts = JobFacts(job, decision=known, now=NOW)
-        job = after_move(facts, next_move(facts))
+        job = moved(facts)
         assert job.progress.plan == plan, "a plan is read back as it was written"
     return JobFacts(job, decision=decision, now=NOW)
 

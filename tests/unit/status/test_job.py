@@ -22,9 +22,9 @@ from tests.support.builders.jobs import (
     a_node,
     a_place,
     a_pod,
-    after_move,
     facts,
     failed,
+    moved,
     placed,
     pods,
     running,
@@ -96,7 +96,7 @@ def test_a_job_somebody_must_change_is_not_admitted(reason: WaitReason) -> None:
 
 def test_waiting_for_the_same_reason_keeps_its_beginning() -> None:
     first = facts(a_job(), decision=Wait(KEY, UID, WaitReason.NOT_ENOUGH_FREE, "4 are free."), at=T0)
-    job = after_move(first, next_move(first))
+    job = moved(first)
     later = built(facts(job, decision=Wait(KEY, UID, WaitReason.NOT_ENOUGH_FREE, "6 are free."), at=T0 + 50))
     assert later["waiting"]["since"] == "2023-11-14T22:13:20Z"
     assert later["waiting"]["message"] == "6 are free."
@@ -109,7 +109,7 @@ def told(message: str, *, seconds: float, job: Job, reason: WaitReason = WaitRea
 
 def a_waiting_job() -> Job:
     first = facts(a_job(), decision=Wait(KEY, UID, WaitReason.NOT_ENOUGH_FREE, "4 are free."), at=T0)
-    return after_move(first, next_move(first))
+    return moved(first)
 
 
 def test_counts_that_move_all_the_time_are_told_at_a_bounded_rate() -> None:
@@ -145,7 +145,7 @@ def test_an_answer_to_a_changed_spec_is_told_at_once() -> None:
 
 def test_a_stored_reason_stays_until_the_scheduler_has_looked_again() -> None:
     first = facts(a_job(), decision=Wait(KEY, UID, WaitReason.FRAGMENTED, "x"), at=T0)
-    job = after_move(first, next_move(first))
+    job = moved(first)
     assert built(facts(job, decision=None, at=T0 + 9)) == job.progress.observed
 
 
@@ -167,7 +167,7 @@ LIVES: dict[str, tuple[Job, tuple]] = {
 def test_nothing_new_means_the_very_same_status(life: str) -> None:
     job, some = LIVES[life]
     first = facts(job, some)
-    stored = after_move(first, next_move(first))
+    stored = moved(first)
     again = facts(stored, some, at=first.now)
     status = built(again)
     assert job_status.changes(stored.progress.observed, status) == {}
@@ -199,7 +199,7 @@ def test_a_slow_start_is_counted_in_tenths() -> None:
 
 def test_an_image_that_cannot_be_pulled_is_named_and_stays_as_first_said() -> None:
     first = facts(placed(1), (a_pod(0, phase=PodPhase.PENDING, stuck="ErrImagePull: not found"),), at=T0 + 5)
-    job = after_move(first, next_move(first))
+    job = moved(first)
     said = condition(dict(job.progress.observed), "PodsReady")
     assert (said["reason"], said["message"]) == (
         "WaitingForImage",
@@ -222,7 +222,7 @@ def test_a_recovering_job_says_what_happened() -> None:
 
 def test_pods_stuck_on_an_unreachable_node_are_named() -> None:
     first = facts(running(), (a_pod(0),))
-    job = after_move(first, next_move(first))
+    job = moved(first)
     stuck = (a_pod(1, terminating=True),)
     silent = a_node(1, NodeState.NOT_READY, since=T0, silent=True)
     status = built(facts(job, stuck, nodes=(a_node(0), silent)))
@@ -249,9 +249,9 @@ def test_pods_stuck_on_an_unreachable_node_are_named() -> None:
 
 def test_a_recovered_job_runs_again() -> None:
     first = facts(running(), (a_pod(0),))
-    gone = facts(after_move(first, next_move(first)), ())
-    free = facts(after_move(gone, next_move(gone)), decision=a_place())
-    again = facts(after_move(free, next_move(free)), pods(attempt=2))
+    gone = facts(moved(first), ())
+    free = facts(moved(gone), decision=a_place())
+    again = facts(moved(free), pods(attempt=2))
     assert built(free)["phase"] == "Recovering"
     status = built(again)
     assert (status["phase"], status["attempt"]) == ("Running", 2)
@@ -260,7 +260,7 @@ def test_a_recovered_job_runs_again() -> None:
 
 def test_a_suspended_job_is_suspended_once_its_pods_are_gone() -> None:
     first = facts(replace(running(), suspend=True), pods())
-    stopping = after_move(first, next_move(first))
+    stopping = moved(first)
     assert condition(dict(stopping.progress.observed), "Suspended")["reason"] == "Suspending"
     status = built(facts(stopping, ()))
     assert (status["phase"], status["waiting"]["reason"]) == ("Suspended", "Suspended")
@@ -277,7 +277,7 @@ def test_a_refused_launch_says_so_with_the_servers_words_and_the_pause() -> None
 
 def test_a_failed_job_says_so_for_good() -> None:
     first = facts(running(max_restarts=0), (failed(0, 3), a_pod(1)))
-    job = after_move(first, next_move(first))
+    job = moved(first)
     status = built(facts(job, (failed(0, 3),)))
     assert (status["phase"], condition(status, "Finished")["reason"]) == ("Failed", "MaxRestartsExceeded")
     assert "placement" in status
