@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.support.control_plane"]
+pytest_plugins = ["tests.support.control_plane", "tests.support.crew"]
 
 # Timings on a shared machine vary too much for hypothesis' deadline; the number of examples is what counts.
 settings.register_profile(

@@ -63,20 +63,10 @@ def module_world() -> Iterator[Operated]:
         yield world
 
 
-@pytest.fixture(scope="module")
-def forks() -> Iterator[OperatorForks]:
-    with OperatorForks() as forks:
-        yield forks
-
-
 @pytest.fixture
 def world(module_world: Operated, request: pytest.FixtureRequest) -> Iterator[Operated]:
-    """A cluster as on the first day: no AICluster, no pool, no queue."""
-    kinds = "aiclusters,acceleratorpools,jobqueues"
-    with module_world.apart(request.node.name) as world:
+    with module_world.first_day(request.node.name) as world:
         yield world
-    module_world.kubectl("delete", kinds, "--all")
-    eventually(lambda: not module_world.kubectl.list(kinds), within=30)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

@@ -193,20 +193,11 @@ def small_world() -> Iterator[Operated]:
         yield world
 
 
-@pytest.fixture(scope="module")
-def forks() -> Iterator[OperatorForks]:
-    with OperatorForks() as forks:
-        yield forks
-
-
 @pytest.fixture
 def fresh(small_world: Operated, request: pytest.FixtureRequest) -> Iterator[Operated]:
-    kinds = "aiclusters,acceleratorpools,jobqueues"
-    with small_world.apart(request.node.name) as world:
+    with small_world.first_day(request.node.name) as world:
         world.kubectl.apply(a_cluster(**AT_ONCE))
         yield world
-    small_world.kubectl("delete", kinds, "--all")
-    eventually(lambda: not small_world.kubectl.list(kinds), within=30)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.support.killing_proxy import KillingProxy, Moment, Write
 from tests.support.operated import Operated
 from tests.support.operator_forks import Fork, OperatorForks
 from tests.support.waiting import eventually
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[OperatorForks]:
+    """Where operators come from that take no time to start."""
+    with OperatorForks() as forks:
+        yield forks
 
 
 class Crew:

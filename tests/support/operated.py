@@ -173,6 +173,15 @@ class Operated:
             what="the nodes were empty",
         )
 
+    @contextmanager
+    def first_day(self, test: str) -> Iterator[Operated]:
+        """The same with no AICluster, pool or queue, neither before the test nor after it."""
+        kinds = "aiclusters,acceleratorpools,jobqueues"
+        with self.apart(test) as own:
+            yield own
+        self.kubectl("delete", kinds, "--all")
+        eventually(lambda: not self.kubectl.list(kinds), within=30, what="nothing of ours was left")
+
 
 @contextmanager
 def bare(*groups: Json, **options: Any) -> Iterator[Operated]:
