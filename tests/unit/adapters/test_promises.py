@@ -9,7 +9,7 @@ import pytest
 from crosstree.adapters.promises import RETOLD_AT_ONCE, RETOLD_PER_SECOND, Promises
 from crosstree.adapters.resources import Kind
 from crosstree.core.plan import Evict, Forecast, NodeShare, Promise, Resize, Wait, WaitReason
-from tests.unit.adapters.test_livecluster import World, a_job, placed, plan
+from tests.unit.adapters.liveworld import World, a_job, placed, plan
 from tests.unit.adapters.test_running_gangs import told_to_stop
 
 

@@ -16,8 +16,8 @@ from crosstree.core.cycle import run_cycle
 from crosstree.core.job import Job, Recovery
 from crosstree.core.plan import Place, Rung, Wait
 from crosstree.core.policy import Policy
+from tests.unit.adapters.liveworld import World, a_job, placed
 from tests.unit.adapters.objects import GPU, a_pod, our_pod
-from tests.unit.adapters.test_livecluster import World, a_job, placed
 
 STOPPING = ({"type": "Placed", "status": "False"}, {"type": "Recovering", "status": "True"})
 

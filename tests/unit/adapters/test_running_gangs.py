@@ -14,8 +14,8 @@ from crosstree.core.job import Job
 from crosstree.core.queues import Quota
 from crosstree.core.running import Running
 from crosstree.core.workload import Expectation, Source
+from tests.unit.adapters.liveworld import GPU, World, a_job, place, placed, plan
 from tests.unit.adapters.objects import our_pod
-from tests.unit.adapters.test_livecluster import GPU, World, a_job, place, placed, plan
 
 POOL = "east-nvidia-h100-sxm"
 
