@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from aiohttp import web
 
 from crosstree import translate
+from crosstree.adapters import relist as module
 from crosstree.adapters.relist import Relister, relist
 from crosstree.adapters.store import ObjectStore
 from crosstree.base.errors import CrosstreeError
@@ -20,6 +22,13 @@ QUEUE = {
     "metadata": {"name": "gone", "uid": "u", "generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z"},
     "spec": {},
 }
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What keeps a server from being asked too often would only keep the tests waiting."""
+    monkeypatch.setattr(module, "GATHERED", 0.0)
+    monkeypatch.setattr(module, "SPACED", 0.0)
 
 
 def a_store() -> ObjectStore:
