@@ -36,6 +36,7 @@ _WARNINGS = frozenset(
         WaitReason.PODS_REFUSED.value,
         WaitReason.INVALID_SPEC.value,
         WaitReason.QUEUE_NOT_FOUND.value,
+        WaitReason.QUEUE_NOT_ALLOWED.value,
         WaitReason.CLUSTER_NOT_FOUND.value,
         WaitReason.PRIORITY_CLASS_NOT_FOUND.value,
         WaitReason.LEVEL_UNKNOWN.value,

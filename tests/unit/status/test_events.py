@@ -27,11 +27,11 @@ def test_a_running_gang_is_told_once() -> None:
     assert told(facts(placed(), pods())) == [("Normal", "Running")]
 
 
-def test_waiting_for_room_is_normal_and_a_missing_queue_is_a_warning() -> None:
+def test_waiting_for_room_is_normal_and_a_queue_that_does_not_take_the_job_is_a_warning() -> None:
     room = Wait(KEY, UID, WaitReason.NOT_ENOUGH_FREE, "x")
-    queue = Wait(KEY, UID, WaitReason.QUEUE_NOT_FOUND, "x")
     assert told(facts(a_job(), decision=room)) == [("Normal", "NotEnoughFree")]
-    assert told(facts(a_job(), decision=queue)) == [("Warning", "QueueNotFound")]
+    for reason in (WaitReason.QUEUE_NOT_FOUND, WaitReason.QUEUE_NOT_ALLOWED):
+        assert told(facts(a_job(), decision=Wait(KEY, UID, reason, "x"))) == [("Warning", reason.value)]
 
 
 def test_the_end_of_an_attempt_is_a_warning_with_its_cause() -> None:
