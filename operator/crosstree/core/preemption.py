@@ -82,8 +82,8 @@ def propose(gang: Gang, desk: Desk) -> Promise | None:
         return None
     offered = _candidates(gang, desk)
     ways = [(one, _grounds(gang, one, desk)) for one in offered]
-    found = None
-    if any(might_do(gang, one, grounds, desk) for one, grounds in ways):
+    found, promising = None, any(might_do(gang, one, grounds, desk) for one, grounds in ways)
+    if promising:
         notes.searches += 1
         mark = desk.checkpoint()
         look_ahead(desk)
@@ -94,7 +94,8 @@ def propose(gang: Gang, desk: Desk) -> Promise | None:
             notes.soon.add((*alike, stays))
             return None
     if found is None:
-        matters = bool(desk.horizon.reservations) or desk.policy.order is not Order.AGE
+        # Too few to stop are too few for however long; reservations, and the shorter going first, make a difference.
+        matters = (promising and bool(desk.horizon.reservations)) or desk.policy.order is not Order.AGE
         notes.hopeless[alike] = stays if matters else 0.0
         return None
     _, promise = found
