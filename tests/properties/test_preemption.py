@@ -89,6 +89,10 @@ class World:
     def _stop(self, order: Evict | Resize, snapshot: Snapshot) -> None:
         victim = self.running[order.key]
         assert not victim.leaving, "told to stop twice"
+        self.running[order.key] = replace(victim, leaving=True, ends=self.now + self.tick)
+        if isinstance(order, Resize) and not order.beneficiary:  # it grows
+            assert order.workers > victim.workers
+            return
         beneficiary = next(gang for gang in snapshot.gangs if gang.key == order.beneficiary)
         assert beneficiary.promise is not None and order.uid in beneficiary.promise.victims
         self.stopped_for[order.beneficiary] = beneficiary.promise
@@ -97,7 +101,6 @@ class World:
         for one in snapshot.running:
             held[one.gang.queue] += 0 if one.leaving else one.devices
         self.held.append(held)
-        self.running[order.key] = replace(victim, leaving=True, ends=self.now + self.tick)
 
     def settle(self) -> int:
         """Go on until nothing changes; return how many cycles that took."""
