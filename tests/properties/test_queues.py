@@ -21,7 +21,7 @@ from crosstree.core.running import Running
 from crosstree.core.snapshot import Snapshot
 from crosstree.core.workload import Gang
 from tests.support.builders.core import H100, a_gang, a_pool, a_snapshot
-from tests.support.builders.queues import a_queue
+from tests.support.builders.queues import a_queue, owed
 
 MI300 = "amd-mi300x"
 MODELS = (H100, MI300)
@@ -136,13 +136,15 @@ def test_who_is_owed_stays_within_its_guarantee_and_who_owes_is_above(specs, tak
     books = Accounts(specs, (), CAPACITY)
     for one in taken:
         books.take(*one)
-    owed = books.reclaimable(owner, borrower, model, 8)
-    assert 0 <= owed <= books.held(borrower, model)
-    if owed:
-        assert books.reclaimable(borrower, owner, model, 8) == 0 or books.over_guarantee(owner, model) > 0
-        # Given back in full, the borrower owes no more; and the owner's claim is as good as before.
-        books.take(borrower, model, -owed)
-        assert books.reclaimable(owner, borrower, model, 8) == 0
+    debt = owed(books, owner, borrower, 8, model)
+    assert 0 <= debt <= books.held(borrower, model)
+    if debt:
+        assert not owed(books, borrower, owner, 8, model)
+        assert borrower != owner
+        # Given back in full, nothing that it is guaranteed is gone.
+        books.take(borrower, model, -debt)
+        rows = {row.model: row for row in books.usage(borrower)}
+        assert model not in rows or rows[model].held >= min(rows[model].guaranteed, rows[model].held + debt)
 
 
 @EXAMPLES

@@ -96,20 +96,6 @@ def test_room_later_is_the_same_without_what_is_never_short(snapshot, data):
 
 
 @EXAMPLES
-@given(trees(), held, QUEUES, st.sampled_from(MODELS), st.integers(1, 40))
-def test_who_owes_a_queue_is_who_it_can_reclaim_from(specs, taken, owner, model, devices):
-    books = Accounts(specs, (), CAPACITY)
-    for one in taken:
-        books.take(*one)
-    owing = {
-        name
-        for name in (*NAMES, "nobody")
-        if name != owner and books.reclaimable(owner, name, model, devices)
-    }
-    assert books.owing(owner, model, devices) == owing
-
-
-@EXAMPLES
 @given(trees(), held, held, st.integers(1, 40))
 def test_answers_are_those_of_what_is_booked_now(specs, before, after, devices):
     books = Accounts(specs, (), CAPACITY)

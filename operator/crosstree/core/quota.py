@@ -116,54 +116,32 @@ class Accounts:
 
     # guarantees -------------------------------------------------------------------------------------------
 
-    def within_guarantee(self, queue: str, model: str, devices: int) -> bool:
-        """Say whether `devices` more of a model are still guaranteed to the queue, by itself or by those above it."""
-        return any(book.covers(model, devices) for book in self._chain(queue))
-
-    def over_guarantee(self, queue: str, model: str) -> int:
-        """Return what the jobs of a queue can be made to give back of a model, to an owner anywhere in the tree.
-
-        That is what is held above its guarantee, but no more than is above that of each queue over it: what another
-        queue's unused guarantee covers under the same parent is lent by that queue, and not a stranger's to ask for.
-        """
-        return min(self.held(queue, model), *(book.borrows(model) for book in self._chain(queue)))
-
-    def reclaimable(self, owner: str, borrower: str, model: str, devices: int) -> int:
-        """Return how many accelerators of a model a queue owes to another one that wants `devices` of it.
-
-        The two are compared where the tree parts them. There the owner's side has to stay within its guarantee with
-        what it wants, and the borrower's side gives back what it has above its own; so does every queue from there
-        down to the borrower, and none of them is left with less than its guarantee. 0 where nothing is owed, and
-        between jobs of one queue.
-        """
-        book, most = self._lends(owner, borrower, model)
-        return most if book is not None and book.covers(model, devices) else 0
-
     def owing(self, owner: str, model: str, devices: int) -> frozenset[str]:
-        """Return the queues that owe accelerators of a model to one that wants `devices` of it: see `reclaimable`."""
+        """Return the queues that owe accelerators of a model to one that wants `devices` of it.
+
+        Two queues are compared where the tree parts them. There the owner's side has to stay within its guarantee with
+        what it wants; and the borrower's side holds more than its own, as does every queue from there down to the
+        borrower: what another queue's unused guarantee covers under the same parent is lent by that queue, and not a
+        stranger's to ask for. Jobs of one queue owe each other nothing.
+        """
         key = (owner, model)
         if key not in self.answers.lenders:
-            found = (
-                (name, *self._lends(owner, name, model)) for name in self._holding(model) if name != owner
-            )
-            self.answers.lenders[key] = tuple(
-                (name, book) for name, book, most in found if book is not None and most > 0
-            )
+            found = ((name, self._owed(owner, name, model)) for name in self._holding(model) if name != owner)
+            self.answers.lenders[key] = tuple((name, book) for name, book in found if book is not None)
         return frozenset(name for name, book in self.answers.lenders[key] if book.covers(model, devices))
 
     def _holding(self, model: str) -> list[str]:
         return [queue for (queue, held), count in self._own.items() if held == model and count > 0]
 
-    def _lends(self, owner: str, borrower: str, model: str) -> tuple[Book | None, int]:
-        """Return the owner's book where the tree parts the two, and what the borrower has to give back there."""
+    def _owed(self, owner: str, borrower: str, model: str) -> Book | None:
+        """Return the owner's book where the tree parts the two; None if the borrower owes nothing from there down."""
         mine, theirs = self._side(owner), self._side(borrower)
         shared = 0
         while shared < min(len(mine), len(theirs)) and mine[shared] is theirs[shared]:
             shared += 1
-        if shared in (len(mine), len(theirs)):
-            return None, 0
-        held = self.held(borrower, model)
-        return mine[shared], min(held, *(book.borrows(model) for book in theirs[shared:]))
+        if shared in (len(mine), len(theirs)) or not all(book.borrows(model) for book in theirs[shared:]):
+            return None
+        return mine[shared]
 
     # order ------------------------------------------------------------------------------------------------
 

@@ -40,3 +40,24 @@ def the_books(
 ) -> Accounts:
     """Open the accounts over a cluster of so many H100, and accelerators of other models."""
     return Accounts(queues, held, {H100: capacity, **more})
+
+
+def covered(books: Accounts, queue: str, devices: int, model: str = H100) -> bool:
+    """Say whether a root queue is guaranteed so many more accelerators of a model."""
+    return books.rank(queue, (model,), devices)[0] == 0
+
+
+def owed(books: Accounts, owner: str, borrower: str, devices: int, model: str = H100) -> int:
+    """Count how many accelerators a queue gives back to one that wants `devices`, one by one, until it owes none."""
+    mark, given = books.checkpoint(), 0
+    while borrower in books.owing(owner, model, devices):
+        books.take(borrower, model, -1, 0)
+        given += 1
+    books.rollback(mark)
+    return given
+
+
+def borrowed(books: Accounts, queue: str, model: str = H100) -> int:
+    """Return what a queue itself holds of a model above its guarantee, and above those of all queues over it."""
+    chain = [{row.model: row.borrowed for row in books.usage(name)} for name in books.chain(queue)]
+    return min(books.held(queue, model), *(rows[model] for rows in chain))

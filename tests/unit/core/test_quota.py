@@ -7,7 +7,7 @@ import pytest
 from crosstree.core.queues import ANY_MODEL, Quota
 from crosstree.core.quota import UNLIMITED, Excess, Usage
 from tests.support.builders.core import H100
-from tests.support.builders.queues import a_queue, holding, the_books
+from tests.support.builders.queues import a_queue, borrowed, covered, holding, owed, the_books
 
 ASCEND = "huawei-ascend-910b"
 
@@ -81,14 +81,14 @@ def test_a_limit_lowered_below_what_is_held_lets_nothing_more_in():
 
 def test_a_queue_is_within_its_guarantee_up_to_the_last_accelerator():
     books = the_books(a_queue("a", guaranteed=64), held=[holding("a", 32)])
-    assert books.within_guarantee("a", H100, 32)
-    assert not books.within_guarantee("a", H100, 33)
-    assert not books.within_guarantee("a", ASCEND, 1)
+    assert covered(books, "a", 32)
+    assert not covered(books, "a", 33)
+    assert not covered(books, "a", 1, ASCEND)
 
 
 def test_what_lies_above_the_guarantee_is_borrowed():
     books = the_books(a_queue("a", guaranteed=64), held=[holding("a", 80), holding("a", 8, ASCEND)])
-    assert (books.over_guarantee("a", H100), books.over_guarantee("a", ASCEND)) == (16, 8)
+    assert (borrowed(books, "a"), borrowed(books, "a", ASCEND)) == (16, 8)
 
 
 def test_a_guarantee_over_all_models_covers_any_of_them_once():
@@ -97,9 +97,9 @@ def test_a_guarantee_over_all_models_covers_any_of_them_once():
         held=[holding("a", 40), holding("a", 20, ASCEND)],
     )
     # 32 of the 64 are for H100; 8 more of them and 20 others take 28 of the 32 that float.
-    assert books.within_guarantee("a", ASCEND, 4)
-    assert not books.within_guarantee("a", ASCEND, 5)
-    assert (books.over_guarantee("a", H100), books.over_guarantee("a", ASCEND)) == (0, 0)
+    assert covered(books, "a", 4, ASCEND)
+    assert not covered(books, "a", 5, ASCEND)
+    assert (borrowed(books, "a"), borrowed(books, "a", ASCEND)) == (0, 0)
 
 
 def test_an_inner_queue_is_guaranteed_at_least_what_is_guaranteed_below_it():
@@ -121,23 +121,23 @@ def test_a_guarantee_over_all_below_a_named_one_counts_once_above():
 
 def test_a_borrower_owes_what_it_has_above_its_guarantee():
     books = the_books(a_queue("a", guaranteed=64), a_queue("b", guaranteed=32), held=[holding("b", 80)])
-    assert books.reclaimable("a", "b", H100, 64) == 48
+    assert owed(books, "a", "b", 64) == 48
 
 
 def test_nobody_reclaims_beyond_its_own_guarantee():
     books = the_books(a_queue("a", guaranteed=64), a_queue("b"), held=[holding("b", 80), holding("a", 8)])
-    assert (books.reclaimable("a", "b", H100, 56), books.reclaimable("a", "b", H100, 57)) == (80, 0)
+    assert (owed(books, "a", "b", 56), owed(books, "a", "b", 57)) == (80, 0)
 
 
 def test_queues_that_nobody_knows_owe_all_they_hold_and_are_owed_nothing():
     books = the_books(a_queue("a", guaranteed=64), held=[holding("nobody", 80)])
-    assert books.reclaimable("a", "nobody", H100, 64) == 80
-    assert books.reclaimable("nobody", "a", H100, 1) == 0
+    assert owed(books, "a", "nobody", 64) == 80
+    assert owed(books, "nobody", "a", 1) == 0
 
 
 def test_jobs_of_one_queue_owe_each_other_nothing():
     books = the_books(a_queue("a", guaranteed=64), held=[holding("a", 80)])
-    assert books.reclaimable("a", "a", H100, 8) == 0
+    assert owed(books, "a", "a", 8) == 0
 
 
 def test_a_sibling_that_lends_is_paid_back_by_the_one_that_borrowed_and_not_by_strangers():
@@ -148,9 +148,9 @@ def test_a_sibling_that_lends_is_paid_back_by_the_one_that_borrowed_and_not_by_s
         a_queue("prod", guaranteed=64),
     )
     books = the_books(*tree, held=[holding("b", 64), holding("prod", 64)])
-    assert books.reclaimable("a", "b", H100, 32) == 32
-    assert books.reclaimable("a", "prod", H100, 32) == 0
-    assert books.reclaimable("prod", "b", H100, 8) == 0
+    assert owed(books, "a", "b", 32) == 32
+    assert owed(books, "a", "prod", 32) == 0
+    assert owed(books, "prod", "b", 8) == 0
 
 
 def test_a_stranger_gets_back_no_more_than_the_whole_family_borrowed():
@@ -162,16 +162,16 @@ def test_a_stranger_gets_back_no_more_than_the_whole_family_borrowed():
     )
     # b holds 72, of which 32 are a's, who does not use them: 40 are owed outside.
     books = the_books(*tree, held=[holding("b", 72)])
-    assert (books.over_guarantee("b", H100), books.reclaimable("prod", "b", H100, 64)) == (40, 40)
-    assert books.reclaimable("a", "b", H100, 32) == 72
+    assert (borrowed(books, "b"), owed(books, "prod", "b", 64)) == (40, 40)
+    assert owed(books, "a", "b", 32) == 72
 
 
 def test_jobs_in_an_inner_queue_give_back_to_those_below_it():
     books = the_books(
         a_queue("all", guaranteed=64), a_queue("a", "all", guaranteed=32), held=[holding("all", 64)]
     )
-    assert books.reclaimable("a", "all", H100, 32) == 64
-    assert books.reclaimable("all", "a", H100, 8) == 0
+    assert owed(books, "a", "all", 32) == 64
+    assert owed(books, "all", "a", 8) == 0
 
 
 # broken trees -------------------------------------------------------------------------------------------------
@@ -184,8 +184,8 @@ def test_a_queue_below_a_wrong_parent_keeps_its_limit_and_has_no_guarantee():
         held=[holding("b", 60)],
     )
     assert books.excess("b", H100, 8) == Excess("a", H100, 64, 60, 8)
-    assert not books.within_guarantee("a", H100, 1)
-    assert books.over_guarantee("b", H100) == 60
+    assert not covered(books, "a", 1)
+    assert borrowed(books, "b") == 60
 
 
 def test_a_cycle_takes_guarantees_from_its_members_alone():
@@ -193,8 +193,8 @@ def test_a_cycle_takes_guarantees_from_its_members_alone():
         a_queue("x", "y", guaranteed=64, limit=8), a_queue("y", "x", guaranteed=64), a_queue("ok", guaranteed=32)
     )  # fmt: skip
     books = the_books(*tree, held=[holding("y", 40)])
-    assert books.within_guarantee("ok", H100, 32)
-    assert not books.within_guarantee("y", H100, 1)
+    assert covered(books, "ok", 32)
+    assert not covered(books, "y", 1)
     assert books.room("x", H100) == 8
 
 
