@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -128,6 +129,26 @@ def test_answers_depend_on_what_is_held_and_not_on_the_order_it_was_taken_in(spe
     for booking in chance.sample(taken, len(taken)):
         other.take(*booking)
     assert [page(one, name) for name in NAMES] == [page(other, name) for name in NAMES]
+
+
+@EXAMPLES
+@given(trees(), held, st.sampled_from((0.1, 0.6, 4.0)))
+def test_no_share_is_less_than_that_of_all_models_added_up_and_rates_change_none(specs, taken, rate):
+    """Unless a guarantee over all models is in it: rates say how far that reaches."""
+    plain = tuple(
+        replace(spec, rates=(), quotas=tuple(one for one in spec.quotas if one.model != ANY_MODEL))
+        for spec in specs
+    )
+    books = Accounts(plain, (), CAPACITY)
+    rated = Accounts([replace(spec, rates=((MI300, rate),)) for spec in plain], (), CAPACITY)
+    for one in taken:
+        books.take(*one)
+        rated.take(*one)
+    for spec in plain:
+        assert rated.share(spec.name) == pytest.approx(books.share(spec.name))
+        above = {row.model: row.borrowed for row in books.usage(spec.name)}
+        together = sum(above.values()) / sum(CAPACITY.values()) / spec.weight
+        assert books.share(spec.name) >= together - 1e-9
 
 
 @EXAMPLES

@@ -100,24 +100,26 @@ def surplus(unnamed: float, guarantee: Guarantee) -> float:
 def dominant_share(
     held: Amounts, guarantee: Guarantee, rates: Rates, capacity: Amounts, above: float
 ) -> float:
-    """Return the part of the cluster held above guarantees: of one model or of all together, whichever is larger.
+    """Return the part of the cluster held above guarantees: of the model of which that part is the largest.
 
-    From 0 to 1. O(models held). Source: Ghodsi et al., Dominant Resource Fairness, NSDI 2011.
+    From 0 to 1. O(models held). Source: Ghodsi et al., Dominant Resource Fairness, NSDI 2011. The part of all models
+    added up needs no look: whatever the rates, it lies between those of the models. So rates order nobody here, they
+    only say how far a floating guarantee reaches.
 
     Args:
         held: By the queue and all below it.
         guarantee: Of the queue.
         rates: Exchange rates.
         capacity: Of the cluster.
-        above: The `surplus`.
+        above: The `surplus` of what is held.
     """
     if not above:
         return 0.0
-    shares = [above / max(normalised(capacity, rates), SLACK)]
-    for model, count in held.items():
-        over = min(count - guarantee.models.get(model, 0), above / rates.get(model, 1.0))
-        shares.append(over / max(capacity.get(model, 0), 1))
-    return max(shares)
+    return max(
+        min(count - guarantee.models.get(model, 0), above / rates.get(model, 1.0))
+        / max(capacity.get(model, 0), 1)
+        for model, count in held.items()
+    )
 
 
 def _downwards(tree: QueueTree) -> Iterator[str]:

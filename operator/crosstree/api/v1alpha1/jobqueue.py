@@ -118,8 +118,9 @@ class JobQueueSpec(Wire):
     quotas: Annotated[list[QueueQuota], Field(max_length=64), MapBy(("model",), ("model",))] = []
     """Guarantees and limits, by accelerator model; none means no guarantee and no limit."""
     exchange_rates: Annotated[list[ExchangeRate], Field(max_length=64), MapBy(("model",), ("model",))] = []
-    """What accelerators of different models count for where they are added up; those of the parent where none are
-    given for a model, else 1."""
+    """What accelerators of different models count for where they are added up, in quotas of model *, and how much
+    faster one is than another for a job that takes both; those of the parent where none are given for a model, else 1.
+    Fair shares look at each model by itself."""
     namespace_selector: LabelSelector = Field(default_factory=LabelSelector)
     """Namespaces whose jobs may wait here, by their labels; left out, all."""
     priority: QueuePriority = QueuePriority()
@@ -164,8 +165,8 @@ class JobQueueStatus(Wire):
     usage: Annotated[list[ModelUsage], Field(max_length=256), MapBy(("model",), ("model",))] = []
     """Accelerators held by jobs of the queue and of those below it, by model."""
     fair_share: Annotated[float, Field(ge=0)] | None = None
-    """What is held above guarantees, as a part of the cluster, divided by the weight. The smaller of two queues of one
-    parent goes first."""
+    """What is held above guarantees, as a part of what the cluster has of that model, the largest of any model, divided
+    by the weight. The smaller of two queues of one parent goes first."""
     durations: Annotated[
         list[Durations], Field(max_length=64), MapBy(("pattern", "accelerators"), ("pattern", "accelerators"))
     ] = []
