@@ -145,8 +145,10 @@ def _ready(queue: Queue, found: Standing, doubt: str, *, cluster_exists: bool) -
         )
     if found.fault is not None:
         return _misplaced(queue, found.fault)
-    reason = Reason.MODEL_UNKNOWN if doubt else Reason.READY
-    return Condition.true(Type.READY, reason, f"Jobs of this queue are considered for placement. {doubt}")
+    if doubt:
+        text = f"{doubt} Jobs of this queue are considered for placement all the same."
+        return Condition.true(Type.READY, Reason.MODEL_UNKNOWN, text)
+    return Condition.true(Type.READY, Reason.READY, "Jobs of this queue are considered for placement.")
 
 
 def _misplaced(queue: Queue, fault: Fault) -> Condition:
