@@ -82,11 +82,19 @@ def _told(rung: Rung, before: Iterable[NodeShare], after: Iterable[NodeShare]) -
         case Rung.REPLACED:
             return f"It keeps {_nodes(len(has))}; its workers are spread over them anew."
         case _:
-            return f"It starts again at another place, on {_nodes(len(has))}, {len(new)} of them new to it."
+            many = "one node" if len(has) == 1 else f"{len(has)} nodes"
+            fresh = (
+                "new to it" if len(new) == len(has) == 1 else f"{_of(len(new), len(has))} of them new to it"
+            )
+            return f"It starts again at another place, on {many}, {fresh}."
 
 
 def _nodes(count: int) -> str:
     return "the node" if count == 1 else f"the {count} nodes"
+
+
+def _of(some: int, whole: int) -> str:
+    return "all" if some == whole else "none" if not some else str(some)
 
 
 def _listed(names: list[str]) -> str:

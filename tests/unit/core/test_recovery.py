@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from crosstree.core.accelerator import IntraNode
 from crosstree.core.cycle import run_cycle
 from crosstree.core.job import Placement
@@ -132,3 +134,20 @@ def test_where_a_gang_was_is_remembered_until_it_has_a_place_again():
     assert found is not None and (found.rung, found.nodes, found.since) == (Rung.REPLACED, (), 10.0)
     assert found.message == "It keeps 1 of the 2 nodes; b is left for c."
     assert footprint(found) is None
+
+
+@pytest.mark.parametrize(
+    ("nodes", "told"),
+    [
+        ("cd", "on 2 nodes, all of them new to it."),
+        ("bc", "on 2 nodes, 1 of them new to it."),
+        ("c", "on one node, new to it."),
+    ],
+)
+def test_a_gang_that_moved_says_to_how_many_nodes_and_how_many_are_new(nodes: str, told: str):
+    shares = tuple(NodeShare(name, at, 1) for at, name in enumerate(nodes))
+    before = tuple(NodeShare(name, at, 1) for at, name in enumerate("ab"[: len(nodes)]))
+    lost = unseated(stopped("NodeLost", "a", 10.0), Placement("pool", "h100", "gpu", before))
+    found = seated(lost, Place("k", "u", "pool", "h100", "gpu", shares, (), Rung.MOVED))
+    assert found is not None
+    assert found.message == f"It starts again at another place, {told}"
