@@ -72,8 +72,9 @@ def load(state: Path) -> Record:
     except FileNotFoundError:
         others = ", ".join(names_up())
         instead = f"Up: {others}; add --name NAME to use one of them. " if others else ""
+        named = "" if state.name == "default" else f" --name {state.name}"
         raise NotRunning(
-            f"no cluster {state.name!r} is up. {instead}Start it with: python -m localcluster up"
+            f"no cluster {state.name!r} is up. {instead}Start it with: python -m localcluster up{named}"
         ) from None
     if not record.supervision.process.alive():
         raise NotRunning(

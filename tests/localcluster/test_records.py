@@ -44,3 +44,5 @@ def test_a_cluster_that_is_not_up_is_told_with_those_that_are(root: Path) -> Non
 def test_where_no_cluster_is_up_none_is_offered(root: Path) -> None:
     with pytest.raises(NotRunning, match=r"is up\. Start it with: python -m localcluster up$"):
         records.load(root / "default")
+    with pytest.raises(NotRunning, match=r"python -m localcluster up --name other$"):
+        records.load(root / "other")
