@@ -1,9 +1,9 @@
 """A recording without its names: a snapshot is a bug report, and who shares one need not share who works on what.
 
-Replaced are the names of the cluster, pools, nodes, fabric domains, namespaces, jobs, queues, uids and PriorityClasses,
-and the keys and values in selectors, affinities and tolerations; labels and taints of nodes, what queues have learned
-of durations, and from which namespaces they take jobs, are left out. Kept are numbers, times, models, resources, levels
-of the fabric and the labels they are read from: nothing could be decided again without.
+Replaced are the names of the cluster, pools, nodes, fabric domains, namespaces, jobs, queues, bookings, uids and
+PriorityClasses, and the keys and values in selectors, affinities and tolerations; labels and taints of nodes, what
+queues have learned of durations, and from which namespaces they take jobs, are left out. Kept are numbers, times,
+models, resources, levels of the fabric and the labels they are read from: nothing could be decided again without.
 
 Names are replaced in their order, so that ties by name end as before: the plan is the same but for the names.
 """
@@ -195,8 +195,12 @@ def _running(one: Running, mask: Mask) -> Running:
 
 
 def _queue(queue: QueueSpec, mask: Mask) -> QueueSpec:
+    bookings = _numbered("booking", (one.name for one in queue.calendar))
     return replace(
-        queue, name=mask.queues[queue.name], parent=mask.queues[queue.parent] if queue.parent else ""
+        queue,
+        name=mask.queues[queue.name],
+        parent=mask.queues[queue.parent] if queue.parent else "",
+        calendar=tuple(replace(one, name=bookings[one.name]) for one in queue.calendar),
     )
 
 

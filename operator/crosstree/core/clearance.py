@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -45,6 +45,13 @@ def might_do(gang: Gang, candidate: Candidate, grounds: Grounds, desk: Desk) -> 
     free = int(np.maximum(desk.trial.free[pool.nodes, pool.column], 0).sum())
     held = sum(one.devices for one in there if one.pool == pool.name)
     return free + held >= candidate.need.workers * gang.devices
+
+
+def leaves_what_is_booked(gang: Gang, candidate: Candidate, victims: Sequence[Running], desk: Desk) -> bool:
+    """Say whether bookings let a gang start as soon as these running ones have made room for it."""
+    if desk.fence is None:
+        return True
+    return desk.fence.bars(gang, candidate.pool.profile.id, candidate.need.workers, desk.now, victims) is None
 
 
 def look_ahead(desk: Desk) -> None:

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from crosstree.core.accelerator import IntraNode
+from crosstree.core.calendar import Booking
 from crosstree.core.durations import Lesson
 from crosstree.core.health import AS_ITS_CLUSTER, HealthOverrides, HealthPolicy, HealthRule
 from crosstree.core.ledger import NodeFailures
@@ -158,11 +159,12 @@ class Queue:
     max_priority: int | None = None
     lessons: tuple[Lesson, ...] = ()
     """How long its jobs ran, as its status says."""
+    calendar: tuple[Booking, ...] = ()
 
     @property
     def spec(self) -> QueueSpec:
-        """Its place in the tree, and its quotas."""
-        return QueueSpec(self.name, self.parent, self.weight, self.quotas, self.rates)
+        """Its place in the tree, its quotas, and what it has booked."""
+        return QueueSpec(self.name, self.parent, self.weight, self.quotas, self.rates, calendar=self.calendar)
 
     @property
     def admission(self) -> Admission:

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import inf
 
 import numpy as np
 
+from crosstree.core.booked import effective
 from crosstree.core.candidates import wanted
 from crosstree.core.capacity import Trial
 from crosstree.core.clearing import Clearing
 from crosstree.core.expiry import Expiry
+from crosstree.core.fence import Bar, Fence, fence_of
 from crosstree.core.horizon import Horizon, Reservation
 from crosstree.core.manners import Backfill
 from crosstree.core.patience import put_off_too_often
 from crosstree.core.plan import Forecast, Place
 from crosstree.core.policy import Policy
 from crosstree.core.quota import Accounts, Answers, Excess
-from crosstree.core.reserve import Search
+from crosstree.core.reserve import SURE, Search
 from crosstree.core.sizes import sizes_of, smallest, up_to
 from crosstree.core.snapshot import NodeState, Snapshot
 from crosstree.core.tried import Shape, Shapes, Tried
@@ -50,6 +53,8 @@ class Desk:
     horizon: Horizon
     search: Search
     quotas: Expiry
+    fence: Fence | None = None
+    """What bookings keep others from; None where nothing is booked."""
     clearing: Clearing = field(default_factory=Clearing)
     shapes: Shapes = field(default_factory=Shapes)
     _tried: Tried = field(init=False)
@@ -95,7 +100,42 @@ class Desk:
         """Return the sizes that the quotas of its queue let a gang have on a model, the largest first."""
         if not gang.sizes or not gang.devices:
             return sizes_of(gang)
-        return up_to(gang, self.accounts.room(gang.queue, model) // gang.devices)
+        sizes = up_to(gang, self.accounts.room(gang.queue, model) // gang.devices)
+        fence = self.fence
+        if fence is None:
+            return sizes
+        return tuple(size for size in sizes if fence.bars(gang, model, size, self.now) is None)
+
+    def opens(self, gang: Gang, model: str) -> bool:
+        """Say whether quotas and bookings let a gang start on a model now, at its smallest size at least."""
+        return self.affords(gang, model) and self._bar(gang, model) is None
+
+    def barred(self, gang: Gang) -> Bar | None:
+        """Return the booking that keeps a gang from starting now on the first model that one keeps it from."""
+        if self.fence is None:
+            return None
+        bars = (self._bar(gang, model) for model in self._models(gang))
+        return next((bar for bar in bars if bar is not None), None)
+
+    def opening(self, gang: Gang, found: Reservation | None) -> tuple[str, Forecast] | None:
+        """Return the booking that gives a gang its place sooner than the reservation found for it, and when."""
+        if self.fence is None:
+            return None
+        offers = [self.fence.opening(gang, model, smallest(gang)) for model in self._models(gang)]
+        name, at = min((one for one in offers if one is not None), key=lambda one: one[1], default=("", inf))
+        if at == inf or (found is not None and found.forecast.start <= at):
+            return None
+        return name, Forecast(at, SURE)
+
+    def _bar(self, gang: Gang, model: str) -> Bar | None:
+        if self.fence is None:
+            return None
+        return self.fence.bars(gang, model, smallest(gang), self.now)
+
+    def _models(self, gang: Gang) -> list[str]:
+        """Return the models it takes, in its order of preference, else by name."""
+        models = {pool.profile.id for pool in self.snapshot.pools if wanted(gang, pool)}
+        return sorted(models, key=lambda one: (gang.models.index(one) if gang.models else 0, one))
 
     def reserve(self, gang: Gang) -> Reservation | None:
         """Reserve the earliest place for a gang that can't start now, if it is its turn to have a reservation.
@@ -167,11 +207,19 @@ class Desk:
 
 def open_desk(snapshot: Snapshot, policy: Policy, now: float) -> Desk:
     """Open the ledgers over a snapshot, which stays as it is."""
+    specified = snapshot.queues
+    if (queues := effective(specified, now)) is not specified:
+        snapshot = replace(snapshot, queues=queues)
     trial = Trial(snapshot)
     accounts = Accounts(snapshot.queues, snapshot.running, capacity_of(snapshot))
     horizon = Horizon(trial, now)
     quotas = Expiry(accounts, horizon.timeline, snapshot.pools)
-    return Desk(snapshot, policy, now, trial, accounts, horizon, Search(horizon), quotas)
+    fence = fence_of(specified, horizon, snapshot)
+    search = Search(horizon, fence)
+    desk = Desk(snapshot, policy, now, trial, accounts, horizon, search, quotas, fence)
+    if fence is not None and (turn := fence.turn) is not None:
+        desk.note_due(turn)
+    return desk
 
 
 def capacity_of(snapshot: Snapshot) -> dict[str, int]:

@@ -91,6 +91,8 @@ class TimeWords:
 
     def _expected(self, told: Forecast, one: Refused) -> str:
         when = f"expected by {clock(told.start, self._desk.now)}"
+        if one.opens:
+            return f"{when}, when booking {one.opens} of its queue begins."
         if one.reservation is None:
             return f"{when}{_guess(told)}."
         blockers, behind = one.reservation.blockers, one.reservation.behind

@@ -24,7 +24,7 @@ def place(gang: Gang, desk: Desk) -> Place | None:
 
 
 def _place(gang: Gang, desk: Desk) -> Place | None:
-    offered = [one for one in desk.trial.candidates(gang) if desk.affords(gang, one.pool.profile.id)]
+    offered = [one for one in desk.trial.candidates(gang) if desk.opens(gang, one.pool.profile.id)]
     if gang.before is not None:
         here = [one for one in offered if one.pool.name == gang.before.pool]
         sizes = desk.affordable(gang, here[0].pool.profile.id) if here else ()

@@ -42,7 +42,8 @@ class WaitReason(Enum):
     QUOTA_EXHAUSTED = "QuotaExhausted"
     """A limit of its JobQueue, or of one above it, is reached. It starts when jobs under that limit have ended."""
     RESERVED_FOR_OTHER = "ReservedForOther"
-    """It would fit now, but would still hold nodes when a job before it is due to start on them."""
+    """It would fit now, but would still hold nodes when a job before it is due to start on them, or when what another
+    queue has booked of that model is to be there."""
     WAITING_FOR_MODEL = "WaitingForModel"
     """It could start now on a model that it likes less; waiting for a faster one is expected to finish sooner."""
     WAITING_FOR_PREEMPTION = "WaitingForPreemption"

@@ -18,6 +18,7 @@ from crosstree.core.claims import Grounds
 from crosstree.core.clearance import (
     grounds_of,
     hold,
+    leaves_what_is_booked,
     look_ahead,
     might_do,
     release_all,
@@ -94,8 +95,9 @@ def propose(gang: Gang, desk: Desk) -> Promise | None:
             notes.soon.add((*alike, stays))
             return None
     if found is None:
-        # Too few to stop are too few for however long; reservations, and the shorter going first, make a difference.
-        matters = (promising and bool(desk.horizon.reservations)) or desk.policy.order is not Order.AGE
+        # Too few to stop are too few for however long; what is reserved or booked, and the shorter first, matter.
+        kept = bool(desk.horizon.reservations) or desk.fence is not None
+        matters = (promising and kept) or desk.policy.order is not Order.AGE
         notes.hopeless[alike] = stays if matters else 0.0
         return None
     _, promise = found
@@ -220,6 +222,8 @@ def _checked(gang: Gang, way: _Way, desk: Desk) -> tuple[Place, Promise] | None:
     )
     desk.rollback(mark)
     victims = sorted((running[at] for at in needed), key=lambda one: (one.gang.key, one.gang.uid))
+    if not leaves_what_is_booked(gang, way.candidate, victims, desk):
+        return None
     grace = max(one.grace for one in victims)
     return place, Promise(
         pool=place.pool,

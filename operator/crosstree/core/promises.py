@@ -20,6 +20,7 @@ from crosstree.core.candidates import Candidate, judge, wanted
 from crosstree.core.clearance import (
     grounds_of,
     hold,
+    leaves_what_is_booked,
     look_ahead,
     release_all,
     roster_of,
@@ -154,6 +155,9 @@ def _stands(gang: Gang, promise: Promise, candidate: Candidate, desk: Desk) -> b
     allowed = grounds_of(gang, pool.profile.id, devices, desk).allowed
     mine, told = roster.among(promise.victims), roster.among(notes.told)
     if not allowed[mine].all() or not notes.claimed.isdisjoint(promise.victims):
+        return False
+    victims = [desk.snapshot.running[at] for at in np.flatnonzero(mine)]
+    if not leaves_what_is_booked(gang, candidate, victims, desk):
         return False
     mark = desk.checkpoint()
     release_all(roster.leaving | told, desk)

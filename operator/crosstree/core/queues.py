@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from crosstree.core.calendar import Booking
+
 ANY_MODEL = "*"
 """A quota over all models together, in accelerators times their exchange rates."""
 
@@ -33,6 +35,7 @@ class QueueSpec:
         weight: Its share, beside its siblings, of what guarantees leave. More than 0.
         quotas: At most one per model.
         rates: What one accelerator of a model counts for in comparisons across models; 1 where not named.
+        calendar: What it has booked, in any order; names differ.
     """
 
     name: str
@@ -40,3 +43,4 @@ class QueueSpec:
     weight: float = 1.0
     quotas: tuple[Quota, ...] = ()
     rates: tuple[tuple[str, float], ...] = ()
+    calendar: tuple[Booking, ...] = ()

@@ -116,6 +116,10 @@ class Accounts:
 
     # guarantees -------------------------------------------------------------------------------------------
 
+    def within_guarantee(self, queue: str, model: str, devices: int) -> bool:
+        """Say whether `devices` more of a model are still guaranteed to the queue, by itself or by those above it."""
+        return any(book.covers(model, devices) for book in self._chain(queue))
+
     def owing(self, owner: str, model: str, devices: int) -> frozenset[str]:
         """Return the queues that owe accelerators of a model to one that wants `devices` of it.
 

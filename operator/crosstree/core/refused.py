@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from crosstree.core.choose_model import Better
+from crosstree.core.fence import Bar
 from crosstree.core.horizon import Reservation
 from crosstree.core.plan import Forecast, Promise
 from crosstree.core.quota import Excess
@@ -24,6 +25,8 @@ class Refused:
         forecast: When a limit is expected to leave room for it; None if none is in its way, or that can't be told.
         ahead: Reservations there were when it had its turn.
         better: The model it waits for though another could start it now; None if it does not choose to wait.
+        barred: What somebody has booked and it would take; None if nothing is.
+        opens: The booking of its own queue that gives it its place when it comes into force; empty if none does.
     """
 
     gang: Gang
@@ -34,3 +37,5 @@ class Refused:
     forecast: Forecast | None = None
     ahead: int = 0
     better: Better | None = None
+    barred: Bar | None = None
+    opens: str = ""

@@ -18,6 +18,7 @@ from crosstree.core import fit
 from crosstree.core.arrays import Bool, Int64
 from crosstree.core.candidates import Candidate
 from crosstree.core.expect import at_size, or_assumed, trusted
+from crosstree.core.fence import Fence
 from crosstree.core.gains import Events, Gains
 from crosstree.core.horizon import Horizon, Reservation, over
 from crosstree.core.placement.need import Need, Packed
@@ -59,8 +60,9 @@ class _Found:
 class Search:
     """Finds reservations during one cycle and remembers what gangs alike have in common."""
 
-    def __init__(self, horizon: Horizon) -> None:
+    def __init__(self, horizon: Horizon, fence: Fence | None = None) -> None:
         self._horizon = horizon
+        self._fence = fence
         self._reached: dict[tuple[object, ...], float] = {}
         self._empty: dict[tuple[str, fit.Request], Int64] = {}
         self._events: Events | None = None
@@ -90,6 +92,8 @@ class Search:
             lean = self._horizon.lean(request, one.pool)
             question = _Question(asking, one, request, lean, trial.allowed(asking, one.pool))
             found = self._by_age(question) if put_off else None
+            if found is not None and self._barred(question, found.start) is not None:
+                found = None
             found = found or self._in_time(question, best.start if best is not None else np.inf)
             if found is not None and (best is None or found.start < best.start):
                 best = found
@@ -112,14 +116,19 @@ class Search:
             question.candidate.need,
             (gang.demands(pool.resource), gang.avoid, gang.recovering, gang.priority < 0),
             trusted(gang.expected),
+            gang.queue if self._fence is not None else "",
         )
         gains = self._gains(question)
         at = self._reached.get(alike)
         if at is None:
-            at = gains.enough_after(self._horizon.now, self._slots_at(question, self._horizon.now))
+            now = self._horizon.now
+            at = self._barred(question, now) or gains.enough_after(now, self._slots_at(question, now))
         for _ in range(TRIES):
             if at >= before or at == np.inf:
                 break
+            if (free := self._barred(question, at)) is not None:
+                at = free
+                continue
             slots = self._slots_at(question, at)
             if _enough(question.candidate, slots):
                 found = self._packed(question, slots, at)
@@ -160,7 +169,17 @@ class Search:
         return np.where(question.allowed, slots, 0)
 
     def _place_at(self, question: _Question, at: float) -> _Found | None:
+        if self._barred(question, at) is not None:
+            return None
         return self._packed(question, self._slots_at(question, at), at)
+
+    def _barred(self, question: _Question, at: float) -> float | None:
+        """Return the instant until when bookings keep a gang from starting that could at `at`; None if none does."""
+        if self._fence is None:
+            return None
+        gang = question.gang
+        bar = self._fence.bars(gang, question.candidate.pool.profile.id, gang.workers, at)
+        return None if bar is None else bar.free
 
     def _packed(self, question: _Question, slots: Int64, at: float) -> _Found | None:
         candidate = question.candidate

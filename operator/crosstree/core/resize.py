@@ -17,6 +17,7 @@ from crosstree.core.arrays import Int64
 from crosstree.core.candidates import judge, wanted
 from crosstree.core.desk import Desk
 from crosstree.core.line import line
+from crosstree.core.moment import Ask
 from crosstree.core.placement.keep import keep
 from crosstree.core.placement.need import Need, Packed
 from crosstree.core.plan import Decision, Evict, Place, Resize
@@ -97,7 +98,17 @@ def _within_reach(running: Running, idle: int, desk: Desk) -> list[int]:
     more = gang.workers
     if gang.devices:
         more = min(idle, desk.accounts.room(gang.queue, running.model)) // gang.devices
-    return [size for size in larger(gang, has) if size <= has + more and _is_worth_it(running, size, desk)]
+    sizes = [size for size in larger(gang, has) if size <= has + more and _is_worth_it(running, size, desk)]
+    return [size for size in sizes if _leaves_what_is_booked(running, size, desk)]
+
+
+def _leaves_what_is_booked(running: Running, size: int, desk: Desk) -> bool:
+    """Say whether what a gang would have besides is left over by bookings for as long as it is expected to run."""
+    if desk.fence is None:
+        return True
+    more = (size - running.workers) * running.gang.devices
+    ask = Ask(running.gang.queue, running.model, more, desk.now, running.ends)
+    return desk.fence.stands(ask) is None
 
 
 def _grown(running: Running, pool: Pool, sizes: Sequence[int], desk: Desk) -> Resize | None:

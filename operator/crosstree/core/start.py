@@ -32,7 +32,8 @@ def start(gang: Gang, position: int, desk: Desk) -> tuple[Decision, ...] | Refus
                 return (desk.book(gang, placed),)
             desk.rollback(mark)
             return _waits_for(gang, position, worth, desk)
-        desk.note_failure(gang)
+        if desk.barred(gang) is None:  # who is not, though it asks for the same, may fit
+            desk.note_failure(gang)
     # 2. Capacity that others have to leave: by the plan that is stored as long as it stands, else by a new one.
     if orders := begin(gang, desk):
         return orders
@@ -41,8 +42,12 @@ def start(gang: Gang, position: int, desk: Desk) -> tuple[Decision, ...] | Refus
     # 3. Capacity that comes free; none is of use beyond a limit.
     if limit is not None:
         return Refused(gang, position, limit, forecast=desk.foresee(gang))
-    ahead = len(desk.horizon.reservations)
-    return Refused(gang, position, reservation=desk.reserve(gang), ahead=ahead)
+    ahead, barred = len(desk.horizon.reservations), desk.barred(gang)
+    reservation = desk.reserve(gang)
+    if (opening := desk.opening(gang, reservation)) is not None:
+        opens, forecast = opening
+        return Refused(gang, position, forecast=forecast, ahead=ahead, barred=barred, opens=opens)
+    return Refused(gang, position, reservation=reservation, ahead=ahead, barred=barred)
 
 
 def _waits_for(gang: Gang, position: int, worth: Better, desk: Desk) -> Refused:

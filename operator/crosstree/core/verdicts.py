@@ -1,7 +1,8 @@
 """What every gang that does not start is told, in the order of the line; gangs alike share the work and the words.
 
-Which sentence it is: room is being made for it, it waits by choice, somebody before it has the nodes, a quota is in the
-way, or there is no room. The sentences are made in `explain` and the modules of the other subjects.
+Which sentence it is: room is being made for it, it waits by choice, another queue has booked the nodes or somebody
+before it has them, a quota is in the way, or there is no room. The sentences are made in `explain` and the modules of
+the other subjects.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from crosstree.core.choose_model import Better
 from crosstree.core.clearing_words import waits
 from crosstree.core.desk import Desk
 from crosstree.core.explain import Effort, bounded, size_of, verdict
+from crosstree.core.explain_booking import BookingWords
 from crosstree.core.explain_quota import Bars, QuotaWords
 from crosstree.core.explain_time import TimeWords
 from crosstree.core.plan import Promise, Wait, WaitReason
@@ -30,7 +32,7 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
     if not desk.policy.sentences:
         return [brief(one) for one in refused]
     known: dict[tuple[Shape, str, Bars], Wait] = {}
-    times = TimeWords(desk)
+    times, bookings = TimeWords(desk), BookingWords(desk)
     quotas = QuotaWords(desk, lambda gang: verdict(gang, desk.trial, desk.policy, Effort.COUNTS))
     result: list[Wait] = []
     barred: Counter[str] = Counter()
@@ -39,7 +41,10 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
         if one.promise is not None:
             result.append(promised(gang, one.promise, position, desk))
             continue
-        found = by_choice(gang, one.better) if one.better is not None else times.held_off(one)
+        if one.better is not None:
+            found: Wait | None = by_choice(gang, one.better)
+        else:
+            found = bookings.kept_away(one) or times.held_off(one)
         if found is None:
             # Quotas are told of in the words of one namespace: it may know the names of its own jobs only.
             bars = quotas.bars(gang)
@@ -99,6 +104,8 @@ def by_choice(gang: Gang, worth: Better) -> Wait:
 def brief(one: Refused) -> Wait:
     """Tell a gang that it waits, without looking into why: O(1)."""
     reason = WaitReason.QUOTA_EXHAUSTED if one.excess is not None else WaitReason.NOT_ENOUGH_FREE
+    if one.barred is not None:
+        reason = WaitReason.RESERVED_FOR_OTHER
     if one.promise is not None:
         reason = WaitReason.WAITING_FOR_PREEMPTION
     forecast = one.reservation.forecast if one.reservation is not None else one.forecast

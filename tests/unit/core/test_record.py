@@ -14,6 +14,7 @@ from crosstree.base.errors import SpecError
 from crosstree.core import values
 from crosstree.core.anonymous import anonymous
 from crosstree.core.arrays import Int8, Int64
+from crosstree.core.calendar import Booking
 from crosstree.core.cluster import Admission, Selector
 from crosstree.core.cycle import run_cycle
 from crosstree.core.plan import NodeShare, Place, Plan, Promise, Wait
@@ -173,6 +174,7 @@ def test_constraints_that_the_snapshot_has_not_seen_are_judged_by_the_labels_tha
 SECRETS = (
     "acme", "n000", "n001", "s0", "s0l0", "hush", "research", "uid-x", "uid-y", "uid-z", "zone-secret", "pool-secret",
     "value-secret", "team-secret", "prio-secret", "gone-secret", "parent-secret", "alpha", "beta", "key-secret",
+    "hour-secret",
 )  # fmt: skip
 
 
@@ -206,7 +208,15 @@ def named() -> Recording:
         replace(
             snapshot,
             running=(running,),
-            queues=(QueueSpec("research", "parent-secret", 1.0, (Quota(H100, 1, 2),)),),
+            queues=(
+                QueueSpec(
+                    "research",
+                    "parent-secret",
+                    1.0,
+                    (Quota(H100, 1, 2),),
+                    calendar=(Booking("hour-secret", H100, 8, 0.0, 3600.0, 86400.0),),
+                ),
+            ),
             masks={waiting.demands("nvidia.com/gpu"): np.array([True, False])},
         ),
         labels=({"key-secret": "zone-secret"}, {}),
@@ -262,6 +272,7 @@ REVIEWED = {
     "Running": {"pool": "replaced", "model": "kept"},
     "QueueSpec": {"name": "replaced", "parent": "replaced", "rates": "kept"},
     "Quota": {"model": "kept"},
+    "Booking": {"name": "replaced", "model": "kept"},
 }  # fmt: skip
 
 

@@ -1,0 +1,75 @@
+"""Bookings in words: whose accelerators a gang would take, from when on, and what would let it start now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from crosstree.base.clock import LAST
+from crosstree.core.candidates import Candidate
+from crosstree.core.desk import Desk
+from crosstree.core.expect import trusted
+from crosstree.core.explain import size_of
+from crosstree.core.fence import Bar
+from crosstree.core.placement.need import Packed
+from crosstree.core.placement.pack import pack
+from crosstree.core.plan import Wait, WaitReason
+from crosstree.core.refused import Refused
+from crosstree.core.tried import Shape
+from crosstree.core.workload import Gang, Source
+
+
+class BookingWords:
+    """Tells about bookings as the cluster stands at the end of a cycle."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._fits: dict[tuple[Shape, str, int, float], bool] = {}
+
+    def kept_away(self, one: Refused) -> Wait | None:
+        """Explain a gang that would fit now if nothing were booked; None if it would not."""
+        if one.barred is None or not self._would_fit(one, one.barred):
+            return None
+        gang, bar, now = one.gang, one.barred, self._desk.now
+        asked = f"{size_of(gang)} of {gang.devices} {bar.booking.model} would fit now"
+        owner = f"JobQueue {bar.queue} has booked {bar.booking.accelerators} of that model"
+        if bar.window.start <= now:
+            text = (
+                f"{asked}, but {owner} until {moment(bar.window.end, now)} ({bar.booking.name}), and nobody is stopped "
+                "for it here. It starts when enough is left beside that booking."
+            )
+        else:
+            begin = moment(bar.window.start, now)
+            text = (
+                f"{asked}, but {owner} from {begin} on ({bar.booking.name}), and {_stays(gang)}. "
+                f"A job that ends by {begin} may start now: declare spec.expectedDuration."
+            )
+        return Wait(gang.key, gang.uid, WaitReason.RESERVED_FOR_OTHER, text)
+
+    def _would_fit(self, one: Refused, bar: Bar) -> bool:
+        gang = one.gang
+        key = (self._desk.shapes.of(gang), bar.booking.model, one.ahead, trusted(gang.expected))
+        if key not in self._fits:
+            trial, model = self._desk.trial, bar.booking.model
+            here = [each for each in trial.candidates(gang) if each.pool.profile.id == model]
+            with self._desk.horizon.as_of(one.ahead):
+                fits = any(self._holds(gang, each) for each in here)
+            self._fits[key] = fits and self._desk.affords(gang, model)
+        return self._fits[key]
+
+    def _holds(self, gang: Gang, candidate: Candidate) -> bool:
+        slots = self._desk.trial.open_slots(gang, candidate.pool)
+        return isinstance(pack(candidate.pool.fabric, slots, candidate.need), Packed)
+
+
+def moment(at: float, now: float) -> str:
+    """Write when a booking begins or ends: to the minute, `09:00 UTC`, with its day where that is another one."""
+    found = datetime.fromtimestamp(min(at, LAST), UTC)
+    if found.date() == datetime.fromtimestamp(now, UTC).date():
+        return found.strftime("%H:%M UTC")
+    return found.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _stays(gang: Gang) -> str:
+    if gang.expected is None or gang.expected.source is Source.ASSUMED:
+        return "nothing is known of how long this job runs, which is taken for a day"
+    return "this job would still run then"

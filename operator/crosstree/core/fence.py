@@ -1,0 +1,206 @@
+"""What bookings keep others from: whoever would still be there when a booking comes into force may take what it leaves.
+
+Asked at every beginning of a window that a stay would reach into (`moment` counts). A window that is open keeps nobody
+from starting, for its queue gets back what is lent; where nobody is ever stopped for another it can't, and then an open
+window is a fence as well.
+
+Bookings are in the queues of the snapshot, so whoever has a snapshot has the fence: a replay, a question, a simulation.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from crosstree.core.booked import bookings, next_turn
+from crosstree.core.calendar import Booking, Window, following, window
+from crosstree.core.capacity import Taken
+from crosstree.core.expect import at_size, or_assumed
+from crosstree.core.horizon import Horizon
+from crosstree.core.manners import Preemption
+from crosstree.core.moment import Ask, Moment, Stay, as_stay, free_room, usable_nodes
+from crosstree.core.queues import QueueSpec
+from crosstree.core.queuetree import tree_of
+from crosstree.core.running import Running
+from crosstree.core.snapshot import Snapshot
+from crosstree.core.workload import Gang
+
+AHEAD = 16
+"""Windows of one booking that are looked at: the first is the tightest, later ones matter where several coincide."""
+
+MOST = 128
+"""Beginnings of windows looked at for one answer, the earliest: a thousand bookings must not cost a cycle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A booking that keeps somebody from starting.
+
+    Attributes:
+        queue: Whose booking.
+        booking: Which.
+        window: Its window that is in the way.
+        free: Instant before which nothing changes: when the window opens, or ends if it is open already.
+    """
+
+    queue: str
+    booking: Booking
+    window: Window
+    free: float
+
+
+class Fence:
+    """The bookings during one cycle.
+
+    Args:
+        queues: As specified, without what bookings add to guarantees.
+        horizon: Who holds what, and until when.
+        snapshot: The cluster.
+    """
+
+    def __init__(self, queues: tuple[QueueSpec, ...], horizon: Horizon, snapshot: Snapshot) -> None:
+        self._queues = queues
+        self._tree = tree_of(queues)
+        self._horizon = horizon
+        self._now = horizon.now
+        self._bookings = bookings(self._tree)
+        self._reclaims = snapshot.manners.preemption is not Preemption.NEVER
+        self._models = {pool.name: pool.profile.id for pool in snapshot.pools}
+        usable = usable_nodes(snapshot)
+        running = [as_stay(one, usable) for one in snapshot.running]
+        self._running = sorted(running, key=lambda one: one.until)
+        self._ends = [one.until for one in self._running]
+        self._room = free_room(snapshot, usable)
+        for one in running:
+            self._room[one.model] = self._room.get(one.model, 0) + one.usable
+        self._given: list[tuple[Taken, Stay]] = []
+        self._reserved: list[Stay] = []
+        self._undone = 0
+        self._moments: dict[tuple[float, str], Moment] = {}
+
+    @property
+    def turn(self) -> float | None:
+        """When the next booking comes into force or ceases to be; None for never."""
+        return next_turn(self._queues, self._now)
+
+    def bars(
+        self, gang: Gang, model: str, workers: int, at: float, gone: Sequence[Running] = ()
+    ) -> Bar | None:
+        """Return the first booking that keeps a gang from starting at an instant; None if none does.
+
+        Args:
+            gang: Who.
+            model: On which model.
+            workers: At which size.
+            at: When, seconds since the epoch.
+            gone: Running gangs that would make room for it, which takes their grace.
+        """
+        stays = max(or_assumed(at_size(gang.expected, gang.workers, workers)).seconds, 1.0)
+        until = at + stays + max((one.grace for one in gone), default=0.0)
+        ask = Ask(gang.queue, model, workers * gang.devices, at, until, tuple(gone))
+        return self.stands(ask, certain=at > self._now)
+
+    def stands(self, ask: Ask, *, certain: bool = False) -> Bar | None:
+        """Return the first booking that what is asked for would not leave enough to; None if none is.
+
+        Args:
+            ask: What.
+            certain: A window that is open at the beginning counts as well, though its queue could get back what is
+                lent: for forecasts, which promise nothing that a queue has booked.
+
+        O(windows in that time), and of those seen first O(gangs that hold nodes then).
+        """
+        if ask.devices <= 0:
+            return None
+        self._settle()
+        for queue, booking, found in self._windows(ask, opened=certain or not self._reclaims):
+            moment = self._moment(max(found.start, ask.since), ask.model)
+            if moment.holds(ask):
+                continue
+            free = found.start if found.start > ask.since else found.end
+            return Bar(queue, booking, found, free)
+        return None
+
+    def opening(self, gang: Gang, model: str, workers: int) -> tuple[str, float] | None:
+        """Return the booking by which a gang can claim its place first, and when; None if there is none.
+
+        Only of its own queue or one above, and where others are stopped for what a queue is guaranteed.
+        """
+        if not self._reclaims:
+            return None
+        devices = workers * gang.devices
+        best: tuple[str, float] | None = None
+        own = self._tree.chain(gang.queue)
+        for queue, booking in self._bookings:
+            if queue not in own or booking.model != model or devices > self._room.get(model, 0):
+                continue
+            found = following(booking, self._now)
+            if found is None or (best is not None and found.start >= best[1]):
+                continue
+            self._settle()
+            if self._moment(found.start, model).covers(Ask(gang.queue, model, devices, found.start, inf)):
+                best = (booking.name, found.start)
+        return best
+
+    def _windows(self, ask: Ask, *, opened: bool) -> Iterator[tuple[str, Booking, Window]]:
+        """Yield what comes into force during a stay, in order of time; first what is in force at its beginning."""
+        found: list[tuple[float, str, Booking, Window]] = []
+        own = self._tree.chain(ask.queue)
+        for queue, booking in self._bookings:
+            if booking.model != ask.model or queue in own:
+                continue
+            one = window(booking, ask.since)
+            if opened and one is not None and one.start <= ask.since:
+                found.append((one.start, queue, booking, one))
+            one = following(booking, ask.since)
+            for _ in range(AHEAD):
+                if one is None or one.start >= ask.until:
+                    break
+                found.append((one.start, queue, booking, one))
+                one = following(booking, one.start)
+        found.sort(key=lambda each: (each[0], each[1], each[2].name))
+        return ((queue, booking, each) for _, queue, booking, each in found[:MOST])
+
+    # who holds what ---------------------------------------------------------------------------------------
+
+    def _moment(self, at: float, model: str) -> Moment:
+        """Return what is held at an instant, as far as is known now."""
+        known = self._moments.get((at, model))
+        if known is None or known.undone != self._undone:
+            known = Moment(at, model, self._tree, self._room.get(model, 0))
+            known.undone = self._undone
+            self._moments[at, model] = known
+            for one in self._running[bisect_right(self._ends, at) :]:
+                known.add(one)
+        for _, one in self._given[known.given :]:
+            known.add(one)
+        for one in self._reserved[known.reserved :]:
+            known.add(one)
+        known.given, known.reserved = len(self._given), len(self._reserved)
+        return known
+
+    def _settle(self) -> None:
+        """Take over what has been given away and reserved since the last look; forget what was undone."""
+        taken, given = self._horizon.trial.taken, self._given
+        while given and (len(given) > len(taken) or taken[len(given) - 1] is not given[-1][0]):
+            given.pop()
+            self._undone += 1
+        for one in taken[len(given) :]:
+            workers = int(one.counts.sum())
+            stays = or_assumed(at_size(one.gang.expected, one.gang.workers, workers)).seconds
+            given.append((one, self._stay(one.gang, one.pool.name, workers, self._now, self._now + stays)))
+        for each in self._horizon.reservations[len(self._reserved) :]:
+            workers = int(each.counts.sum())
+            begins = each.forecast.start
+            self._reserved.append(self._stay(each.gang, each.pool, workers, begins, each.ends))
+
+    def _stay(self, gang: Gang, pool: str, workers: int, since: float, until: float) -> Stay:
+        devices = workers * gang.devices
+        return Stay(gang.queue, self._models.get(pool, ""), devices, devices, since, until)
+
+
+def fence_of(queues: tuple[QueueSpec, ...], horizon: Horizon, snapshot: Snapshot) -> Fence | None:
+    """Return the fence of a cycle; None where nothing is booked, which costs a look at each queue."""
+    return Fence(queues, horizon, snapshot) if any(queue.calendar for queue in queues) else None

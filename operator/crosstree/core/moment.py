@@ -1,0 +1,136 @@
+"""Who holds how much of a model at a later instant, and what is booked then: counted in accelerators.
+
+Held is what gangs hold that are not expected to have ended, with what was given away in this cycle and what is
+reserved. It has to leave what is booked and not held by the queue that booked it. Whoever is within what is guaranteed
+to its queue at that instant is free to start: bookings are made beside guarantees, not above them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+
+from crosstree.core.arrays import Bool
+from crosstree.core.booked import claims, effective, outstanding
+from crosstree.core.queuetree import QueueTree
+from crosstree.core.quota import Accounts
+from crosstree.core.running import Running
+from crosstree.core.snapshot import NodeState, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """So many accelerators of a model for a queue from one instant to another, seconds since the epoch.
+
+    `gone` are running gangs that would make room for it.
+    """
+
+    queue: str
+    model: str
+    devices: int
+    since: float
+    until: float
+    gone: tuple[Running, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """Somebody holds so many accelerators for a time; `usable` of them on nodes that take new work."""
+
+    queue: str
+    model: str
+    devices: int
+    usable: int
+    since: float
+    until: float
+
+
+class Moment:
+    """Who holds how much of a model at one instant, and what is booked then."""
+
+    __slots__ = (
+        "_accounts",
+        "_held",
+        "_left",
+        "_sums",
+        "_tree",
+        "at",
+        "claimed",
+        "given",
+        "model",
+        "reserved",
+        "undone",
+    )
+
+    def __init__(self, at: float, model: str, tree: QueueTree, room: int) -> None:
+        self.at = at
+        self.model = model
+        self.claimed = claims(tree, model, at)
+        self.given = self.reserved = self.undone = 0
+        self._tree = tree
+        self._left = room
+        self._held: dict[str, int] = {}
+        self._sums: dict[tuple[str, str], int] = {}
+        self._accounts: Accounts | None = None
+
+    def add(self, stay: Stay) -> None:
+        """Count somebody in who is there at this instant."""
+        if not stay.since <= self.at < stay.until or not stay.devices:
+            return
+        pair = (stay.queue, stay.model)
+        self._sums[pair] = self._sums.get(pair, 0) + stay.devices
+        self._accounts = None
+        if stay.model == self.model:
+            self._left -= stay.usable
+            for queue in self._tree.chain(stay.queue):
+                if queue in self.claimed.counts:
+                    self._held[queue] = self._held.get(queue, 0) + stay.devices
+
+    def holds(self, ask: Ask) -> bool:
+        """Say whether what is asked for leaves what is booked, or no less than is left without it, or is guaranteed."""
+        own = self._tree.chain(ask.queue)
+        spare = self._left - outstanding(self.claimed, self._held, own)
+        if not ask.gone:
+            return spare >= ask.devices or self.covers(ask)
+        left, held = self._left - ask.devices, dict(self._held)
+        for one in ask.gone:
+            if one.model == self.model and one.ends > self.at:
+                left += one.devices
+                for queue in self._tree.chain(one.gang.queue):
+                    held[queue] = held.get(queue, 0) - one.devices
+        return left - outstanding(self.claimed, held, own) >= min(spare, 0) or self.covers(ask)
+
+    def covers(self, ask: Ask) -> bool:
+        """Say whether what is asked for is guaranteed at this instant."""
+        if self._accounts is None:
+            self._accounts = Accounts(effective(tuple(self._tree.specs.values()), self.at), (), {})
+            for (queue, model), devices in self._sums.items():
+                self._accounts.take(queue, model, devices)
+        return self._accounts.within_guarantee(ask.queue, self.model, ask.devices)
+
+
+def usable_nodes(snapshot: Snapshot) -> Bool:
+    """Mark the nodes that take new work: Bool (N,)."""
+    opened: Bool = np.zeros(len(snapshot.names), np.bool_)
+    for pool in snapshot.pools:
+        opened[pool.nodes] = pool.schedulable
+    opened[snapshot.state != NodeState.USABLE] = False
+    return opened
+
+
+def free_room(snapshot: Snapshot, usable: Bool) -> dict[str, int]:
+    """Count what is free now on nodes that take new work, by model."""
+    found: dict[str, int] = {}
+    for pool in snapshot.pools:
+        free = np.maximum(snapshot.free[pool.nodes, pool.column], 0)
+        count = int(free[usable[pool.nodes]].sum())
+        found[pool.profile.id] = found.get(pool.profile.id, 0) + count
+    return found
+
+
+def as_stay(one: Running, usable: Bool) -> Stay:
+    """Return what a running gang holds; `usable` marks the nodes that take new work."""
+    there = int(one.counts[usable[one.rows]].sum()) * one.gang.devices
+    return Stay(one.gang.queue, one.model, one.devices, there, -inf, one.ends)
