@@ -33,6 +33,7 @@ from crosstree.core.queues import Quota
 from crosstree.core.snapshot import SpareRule
 from crosstree.core.topology import LevelSpec
 from crosstree.core.workload import NARROWEST, Expectation, Gang, Groups, Requirement, Source
+from crosstree.translate.calendar import calendar
 from crosstree.translate.needs import constraint, requests
 from crosstree.translate.stored import failures, lessons, mapping, progress
 
@@ -204,6 +205,7 @@ def queue(raw: Json) -> Queue:
         lessons=lessons(raw.get("status")),
         priority=_ordinary(spec.priority),
         max_priority=spec.priority.max,
+        calendar=calendar(spec.calendar),
     )
 
 

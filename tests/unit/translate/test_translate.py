@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crosstree import translate
+from crosstree.base.clock import LAST
 from crosstree.base.errors import SpecError
 from crosstree.core.accelerator import IntraNode, Rule
+from crosstree.core.calendar import Booking
 from crosstree.core.cluster import Binding, DeclaredProfile, Preset, Selector
 from crosstree.core.health import Action, HealthPolicy, HealthRule
 from crosstree.core.job import Placement, Progress, Restart
@@ -347,6 +349,10 @@ def test_a_queue_has_its_place_in_the_tree_and_its_quotas_in_order() -> None:
         2.0,
         (Quota("*", 64), Quota("nvidia-h100-sxm", 64, 256)),
         (("huawei-ascend-910b", 0.6),),
+        calendar=(
+            Booking("monday", "nvidia-h100-sxm", 64, 1_795_424_400.0, 28_800.0, 604_800.0),
+            Booking("once", "amd-mi300x", 8, 1_795_420_800.0, 5_400.0, 5_400.0, LAST),
+        ),
     )
     assert (queue.namespaces, queue.priority, queue.max_priority) == (Selector((("team", "a"),)), 0, 1000)
     assert translate.queue({"metadata": {"name": "default"}}).spec == QueueSpec("default")

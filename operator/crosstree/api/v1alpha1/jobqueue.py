@@ -6,9 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from crosstree.api.v1alpha1.calendar import WITHIN_LIMITS, BookingState, QueueBooking
 from crosstree.api.v1alpha1.common import (
     AGE,
     ATOMIC,
+    MAP_BY_NAME,
     Column,
     Conditions,
     Count,
@@ -125,6 +127,11 @@ class JobQueueSpec(Wire):
     """Namespaces whose jobs may wait here, by their labels; left out, all."""
     priority: QueuePriority = QueuePriority()
     """Priorities of its jobs."""
+    calendar: Annotated[list[QueueBooking], Field(max_length=32), MAP_BY_NAME] = []
+    """Accelerators booked for a time, once or again and again: meanwhile they are guaranteed to the queue, and before
+    that no job of another queue starts on them that is expected to be there still."""
+
+    RULES = (WITHIN_LIMITS,)
 
 
 class ModelUsage(Wire):
@@ -161,7 +168,7 @@ class JobQueueStatus(Wire):
     """The queue as observed."""
 
     conditions: Conditions = []
-    """Ready."""
+    """Ready, and BookingsFit where something is booked."""
     usage: Annotated[list[ModelUsage], Field(max_length=256), MapBy(("model",), ("model",))] = []
     """Accelerators held by jobs of the queue and of those below it, by model."""
     fair_share: Annotated[float, Field(ge=0)] | None = None
@@ -178,6 +185,8 @@ class JobQueueStatus(Wire):
     something, by its reason, stands in no line."""
     observed_generation: Count | None = None
     """Generation of the spec this status was made from."""
+    calendar: Annotated[list[BookingState], Field(max_length=64), MAP_BY_NAME] = []
+    """Its bookings, with the times of the window that is open, else of the next, else of the last there was."""
 
 
 class JobQueue(Object):
