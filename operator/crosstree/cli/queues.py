@@ -9,6 +9,7 @@ import typer
 
 from crosstree.base.errors import NotFound
 from crosstree.cli.access import OURS, Json, listed, silent_since, talk
+from crosstree.cli.calendar import bookings, draw_bookings, overbooked
 from crosstree.cli.jobs import warn
 from crosstree.cli.options import Context, Format, Kubeconfig, NoColor, Output
 from crosstree.cli.output import console, emit, table
@@ -67,6 +68,8 @@ def queue_facts(raw: Json) -> Json:
         "ready": ready.get("status", "Unknown"),
         "reason": ready.get("reason", ""),
         "message": ready.get("message", ""),
+        "calendar": bookings(raw),
+        "overbooked": overbooked(raw),
     }
 
 
@@ -111,6 +114,7 @@ def draw(screen: Console, rows: Sequence[Json]) -> None:
     )
     top = rows[0]["depth"]
     screen.print(table("", columns, [line for row in rows for line in _lines(row, row["depth"] - top)]))
+    draw_bookings(screen, rows)
     wrong = [row for row in rows if row["ready"] == "False" or row["reason"] == "ModelUnknown"]
     for row in wrong:
         screen.print(f"{row['name']}: {row['message']}", markup=False, style="yellow")

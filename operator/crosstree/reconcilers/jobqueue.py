@@ -8,14 +8,19 @@ from crosstree.adapters.livecluster import LiveCluster
 from crosstree.adapters.writer import Writer
 from crosstree.base.errors import AlreadyExists
 from crosstree.base.names import API_VERSION, DEFAULT_QUEUE
+from crosstree.core.booked import next_turn
 from crosstree.core.durations import learn, runs
-from crosstree.engine.work import Done, Outcome
+from crosstree.core.queuetree import upwards
+from crosstree.engine.work import Again, Done, Outcome
 from crosstree.reconcilers.statuses import StatusWriter, Target
 from crosstree.status import queue as queue_status
 from crosstree.status import queue_models
 
 KIND = "JobQueue"
 PLURAL = "jobqueues"
+
+LONGEST = 60.0
+"""Seconds until the next look at a queue with bookings: what is usable may have changed meanwhile."""
 
 
 class JobQueueReconciler:
@@ -52,15 +57,20 @@ class JobQueueReconciler:
         early = self._statuses.early(KIND, name, now)
         if early is not None:
             return early
-        found = queue_status.standing(name, store.queues, store.clusters, store.jobs.values())
+        found = queue_status.standing(name, store.queues, store.clusters, store.jobs.values(), now=now)
         exists = not found.cluster or found.cluster in store.clusters
         own = (job for job in store.jobs.values() if job.queue == name)
         lessons = learn(queue.lessons, runs(own))
         doubt = queue_models.doubt(queue, self._known())
         status = queue_status.build(queue, found, lessons, cluster_exists=exists, now=now, doubt=doubt)
-        return await self._statuses.write(
+        written = await self._statuses.write(
             Target(KIND, PLURAL, name, queue.resource_version, queue.observed), status, now
         )
+        booked = [
+            one for one in store.queues.values() if one.calendar and queue in upwards(one, store.queues)
+        ]
+        turn = next_turn((one.spec for one in booked), now)
+        return written if turn is None else Again(min(turn - now, LONGEST))
 
     def _known(self) -> frozenset[str]:
         store = self._live.store

@@ -42,6 +42,7 @@ class Type(Enum):
     READY = "Ready"
     FABRIC_COMPLETE = "FabricComplete"
     HEALTHY = "Healthy"
+    BOOKINGS_FIT = "BookingsFit"
 
 
 class Reason(Enum):
@@ -101,6 +102,8 @@ class Reason(Enum):
     PARENT_CYCLE = "ParentCycle"
     MODEL_UNKNOWN = "ModelUnknown"
     CLOSED = "Closed"
+    BOOKINGS_FIT = "BookingsFit"
+    OVERBOOKED = "Overbooked"
 
 
 @dataclass(frozen=True, slots=True)

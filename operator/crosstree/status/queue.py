@@ -9,6 +9,7 @@ from typing import Any
 
 from crosstree.base.clock import to_rfc3339
 from crosstree.core.admission import cluster_of
+from crosstree.core.booked import effective
 from crosstree.core.cluster import Cluster, Queue
 from crosstree.core.durations import Lesson
 from crosstree.core.job import Job
@@ -16,6 +17,7 @@ from crosstree.core.lifecycle.facts import waits_for
 from crosstree.core.plan import Wait
 from crosstree.core.queuetree import Fault, Flaw, QueueTree, serves, serving, tree_of
 from crosstree.core.quota import Accounts, Usage
+from crosstree.status import calendar
 from crosstree.status.conditions import Condition, Reason, Type, merge
 
 SHARE_DIGITS = 3
@@ -44,6 +46,7 @@ class Standing:
         share: What is above guarantees, as a part of the cluster, by weight.
         fault: What is wrong above it; None if nothing is.
         cluster: The AICluster it serves, by its own word or its parent's; empty for every one.
+        overbooked: When more is promised than there is in one of its next windows; None if never.
     """
 
     jobs: JobCounts = JobCounts()
@@ -51,6 +54,7 @@ class Standing:
     share: float = 0.0
     fault: Fault | None = None
     cluster: str = ""
+    overbooked: calendar.Overbooked | None = None
 
 
 def count(jobs: Iterable[Job]) -> JobCounts:
@@ -74,9 +78,14 @@ def count(jobs: Iterable[Job]) -> JobCounts:
 
 
 def standing(
-    name: str, queues: Mapping[str, Queue], clusters: Mapping[str, Cluster], jobs: Iterable[Job]
+    name: str,
+    queues: Mapping[str, Queue],
+    clusters: Mapping[str, Cluster],
+    jobs: Iterable[Job],
+    *,
+    now: float,
 ) -> Standing:
-    """Find out how a queue stands.
+    """Find out how a queue stands, with what is guaranteed to it at this time.
 
     A queue that serves several AIClusters has its quotas in each of them: the sums are told, and the largest share.
 
@@ -85,9 +94,11 @@ def standing(
         queues: All JobQueues by name.
         clusters: All AIClusters by name, whose stored status says what they have.
         jobs: All jobs.
+        now: Seconds since the epoch.
     """
     cluster = serves(queues[name], queues)
-    trees = {one: tree_of(serving(queues, one)) for one in ([cluster] if cluster else [*clusters] or [""])}
+    specs = {one: serving(queues, one) for one in ([cluster] if cluster else [*clusters] or [""])}
+    trees = {one: tree_of(effective(each, now)) for one, each in specs.items()}
     below = frozenset[str]().union(*(tree.below(name) for tree in trees.values()))
     members = [job for job in jobs if job.queue in below]
     books = [_books(tree, one, clusters, members) for one, tree in trees.items()]
@@ -97,6 +108,15 @@ def standing(
         share=max(book.share(name) for book in books),
         fault=next((tree.faults[name] for tree in trees.values() if name in tree.faults), None),
         cluster=cluster,
+        overbooked=calendar.overbooked(
+            queues[name].calendar,
+            [
+                (specs[one], _capacity(known))
+                for one in specs
+                if (known := clusters.get(one)) and known.observed
+            ],
+            now,
+        ),
     )
 
 
@@ -119,11 +139,13 @@ def build(
         now: Seconds since the epoch.
         doubt: What looks wrong in its spec though nothing stops for it; a sentence, empty if nothing does.
     """
-    condition = _ready(queue, found, doubt, cluster_exists=cluster_exists)
+    conditions = [_ready(queue, found, doubt, cluster_exists=cluster_exists)]
+    if (fits := calendar.condition(queue, found.overbooked)) is not None:
+        conditions.append(fits)
     document: dict[str, Any] = {
         "observedGeneration": queue.generation,
         "conditions": merge(
-            queue.observed.get("conditions", ()), [condition], generation=queue.generation, now=now
+            queue.observed.get("conditions", ()), conditions, generation=queue.generation, now=now
         ),
         "usage": [_row(one) for one in found.usage],
         "fairShare": round(found.share, SHARE_DIGITS),
@@ -132,6 +154,8 @@ def build(
     }
     if learned := [_lesson(one) for one in lessons]:
         document["durations"] = learned
+    if queue.calendar or "calendar" in queue.observed:
+        document["calendar"] = calendar.rows(queue.calendar, now)
     return document
 
 

@@ -93,3 +93,57 @@ def test_what_is_wrong_with_a_queue_is_said_below(capsys: pytest.CaptureFixture[
     assert (
         capsys.readouterr().out.splitlines()[-1] == "a: spec.parent is 'gone', and there is no such JobQueue."
     )
+
+
+def test_what_is_booked_is_told_in_a_table_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    hour = {
+        "name": "monday",
+        "model": "nvidia-h100-sxm",
+        "accelerators": 64,
+        "start": "2026-11-23T09:00:00+01:00",
+    }
+    seen = {"name": "monday", "state": "Open", "start": "2026-11-23T08:00:00Z", "end": "2026-11-23T16:00:00Z"}
+    short = {"type": "BookingsFit", "status": "False", "message": "64 are booked, 40 usable."}
+    queue = a_queue("demo", calendar=[seen], conditions=[short])
+    queue["spec"] = {"calendar": [{**hour, "duration": "8h", "every": "168h"}]}
+    found = rows(a_queue("a"), queue)
+    draw(console(), found)
+    *_, head, line, said = capsys.readouterr().out.splitlines()
+    assert head.split() == [
+        "QUEUE",
+        "BOOKING",
+        "MODEL",
+        "ACCELERATORS",
+        "STATE",
+        "FROM",
+        "TO",
+        "EVERY",
+        "UNTIL",
+    ]
+    assert line.split() == [
+        "demo", "monday", "nvidia-h100-sxm", "64", "Open", "2026-11-23", "08:00", "2026-11-23", "16:00", "168h",
+    ]  # fmt: skip
+    assert said == "demo: 64 are booked, 40 usable."
+    assert found[1]["calendar"] == [
+        {
+            "name": "monday",
+            "model": "nvidia-h100-sxm",
+            "accelerators": 64,
+            "state": "Open",
+            "start": "2026-11-23T08:00:00Z",
+            "end": "2026-11-23T16:00:00Z",
+            "every": "168h",
+            "until": "",
+        }
+    ]
+
+
+def test_a_booking_that_the_operator_has_not_seen_yet_is_told_as_it_was_written() -> None:
+    queue = a_queue("demo")
+    queue["spec"] = {
+        "calendar": [
+            {"name": "h", "model": "m", "accelerators": 1, "start": "2026-11-23T09:00:00Z", "duration": "1h"}
+        ]
+    }
+    (booking,) = rows(queue)[0]["calendar"]
+    assert (booking["state"], booking["start"], booking["end"]) == ("Unknown", "2026-11-23T09:00:00Z", "")

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from crosstree.core.calendar import Booking
 from crosstree.core.cluster import Cluster, Queue
 from crosstree.core.job import Job, Placement, Progress
 from crosstree.core.plan import NodeShare
@@ -104,8 +105,10 @@ def a_queue(name: str, parent: str = "", **changes) -> Queue:
     return Queue(name, f"uid-{name}", 1, "1", 0.0, parent=parent, **changes)
 
 
-def the_standing(name: str, *queues: Queue, jobs=(), clusters=(EAST,)) -> Standing:
-    return standing(name, {one.name: one for one in queues}, {one.name: one for one in clusters}, jobs)
+def the_standing(name: str, *queues: Queue, jobs=(), clusters=(EAST,), now=0.0) -> Standing:
+    return standing(
+        name, {one.name: one for one in queues}, {one.name: one for one in clusters}, jobs, now=now
+    )
 
 
 def ready(queue: Queue, found: Standing) -> tuple[str, str]:
@@ -198,3 +201,71 @@ def test_the_status_stays_while_nothing_changes():
     stored = build(team, the_standing("team", team, jobs=[job]), cluster_exists=True, now=0.0)
     again = replace(team, observed=json.loads(json.dumps(stored)))
     assert build(again, the_standing("team", again, jobs=[job]), cluster_exists=True, now=99.0) == stored
+
+
+# what is booked -----------------------------------------------------------------------------------------------
+
+MONDAY = Booking("monday", "h100", 96, 36_000.0, 3_600.0, 86_400.0, 36_000.0 + 2 * 86_400.0)
+DEMO = a_queue("demo", calendar=(MONDAY,))
+
+
+def at(now: float, queue: Queue, *others: Queue) -> dict[str, object]:
+    found = the_standing(queue.name, queue, *others, now=now)
+    return build(queue, found, cluster_exists=True, now=now)
+
+
+@pytest.mark.parametrize(
+    ("now", "state", "start"),
+    [
+        (0.0, "Upcoming", "1970-01-01T10:00:00Z"),
+        (36_000.0, "Open", "1970-01-01T10:00:00Z"),
+        (39_600.0, "Upcoming", "1970-01-02T10:00:00Z"),
+        (999_999.0, "Ended", "1970-01-02T10:00:00Z"),
+    ],
+)
+def test_a_booking_is_told_with_the_times_of_its_window(now: float, state: str, start: str):
+    (row,) = at(now, DEMO)["calendar"]
+    assert row == {"name": "monday", "state": state, "start": start, "end": start.replace("10:", "11:")}
+
+
+def test_what_is_booked_is_guaranteed_while_it_is_in_force():
+    assert [at(now, DEMO)["usage"] for now in (0.0, 36_000.0)] == [
+        [],
+        [{"model": "h100", "allocated": 0, "guaranteed": 96, "borrowed": 0}],
+    ]
+
+
+def test_bookings_that_fit_say_so():
+    fits = at(0.0, DEMO)["conditions"][1]
+    assert (fits["type"], fits["status"]) == ("BookingsFit", "True")
+
+
+def test_a_queue_is_told_when_more_is_booked_by_all_than_there_is():
+    other = a_queue("other", calendar=(Booking("b", "h100", 64, 30_000.0, 36_000.0),))
+    fits = at(0.0, DEMO, other)["conditions"][1]
+    assert (fits["status"], fits["reason"]) == ("False", "Overbooked")
+    assert fits["message"] == (
+        "160 h100 are booked in all from 1970-01-01 10:00 UTC on, 128 usable. "
+        "Whoever asks first gets what there is: book less, or for another time."
+    )
+    assert (
+        at(0.0, other, DEMO)["conditions"][1]["status"] == "True"
+    )  # it begins while the other is not in force
+
+
+def test_what_is_guaranteed_besides_counts_as_promised():
+    sure = a_queue("sure", quotas=(Quota("h100", 40),))
+    assert at(0.0, DEMO, sure)["conditions"][1]["message"].startswith(
+        "96 h100 are booked in all from 1970-01-01 10:00 UTC on and 40 more are guaranteed, 128 usable."
+    )
+
+
+def test_nothing_is_said_before_the_cluster_has_told_what_it_has():
+    found = the_standing("demo", DEMO, clusters=(WEST,))
+    assert found.overbooked is None
+
+
+def test_bookings_that_are_taken_back_leave_the_status():
+    queue = replace(DEMO, calendar=(), observed={"calendar": [{"name": "monday"}]})
+    assert at(0.0, queue)["calendar"] == []
+    assert "calendar" not in at(0.0, a_queue("never"))
