@@ -5,12 +5,20 @@ The number is that of docs/explanation/complaints.md. Times are counted from the
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from crosstree.core.calendar import Booking
+from crosstree.core.cycle import run_cycle
 from crosstree.core.manners import Preemption
 from crosstree.core.plan import WaitReason
+from crosstree.core.policy import Policy
 from crosstree.core.queues import QueueSpec, Quota
+from crosstree.core.record import Recording, recall, record
+from crosstree.core.workload import Expectation, Gang, Source
+from crosstree.sim.what_if import what_if
 from tests.scenarios.stage import H100, HOUR, MINUTE, NOW, Stage
 
 DAY = 24 * HOUR
@@ -155,3 +163,36 @@ def test_12h_an_elastic_job_starts_at_the_size_that_is_left_over(workers: int) -
     assert stage.workers("elastic") == workers
     stage.after(HOUR)
     assert stage.workers("elastic") == workers
+
+
+def test_12i_a_question_and_a_snapshot_know_what_is_booked() -> None:
+    """What is answered before a job is submitted is what happens; a snapshot that was read again decides alike."""
+    queue = booked(24, start=HOUR, duration=2 * HOUR)
+    stage = Stage(leaves=1, nodes=4, queues=[queue], preemption=Preemption.NEVER)
+    stage.submit("holder", workers=1, runs=30 * MINUTE)
+    before, now = stage.snapshot, stage.clock.now()
+    asked = Gang("ml/mine", "mine", 3, 8, created=now, expected=Expectation(2 * HOUR, Source.DECLARED, 0.9))
+    after = replace(before, gangs=(*before.gangs, asked))
+    (fate,) = what_if(before, after, Policy(), now, asked=["ml/mine"]).fates
+    stage.submit("mine", workers=3, runs=2 * HOUR)
+    stage.after(4 * HOUR)
+    assert fate.start == NOW + (stage.started("mine") or 0.0) == NOW + 3 * HOUR
+    assert fate.reason is WaitReason.RESERVED_FOR_OTHER
+    again = recall(json.loads(json.dumps(record(Recording(after, now=now)))))
+    assert again.snapshot.queues == (queue,)
+    assert run_cycle(again.snapshot, Policy(), now) == run_cycle(after, Policy(), now)
+
+
+def test_12j_a_higher_priority_takes_what_others_would_hold_and_nothing_that_is_booked() -> None:
+    """It may have the place of those who stay as long; for a place that would come free in time it waits."""
+    stage = Stage(leaves=1, nodes=4, queues=[booked(24, start=2 * HOUR, duration=HOUR)])
+    stage.submit("long", workers=1, runs=DAY)
+    stage.submit("short", workers=3, runs=HOUR)
+    stage.submit("urgent", workers=1, runs=DAY, priority=5)
+    stage.after(MINUTE)
+    assert stage.runs("urgent", "short")
+    assert stage.stopped() == {"long"}
+    stage.submit("wide", workers=2, runs=DAY, priority=5)
+    stage.after(MINUTE)
+    assert stage.runs("urgent", "short")
+    assert stage.stopped() == {"long"}

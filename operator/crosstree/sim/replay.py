@@ -27,6 +27,10 @@ from crosstree.sim.traces.jobs import Jobs
 AT_ONCE = 16
 """Steps taken at one instant at most: a promise is proposed, stored and acted on in three."""
 
+UNMOVED = 256
+"""Times in a row that a step is due though nobody runs, comes or is mended, after which whoever waits waits for ever:
+bookings come again and again, and not every job fits in between."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scenario:
@@ -120,6 +124,7 @@ class Replay:
         self._fault = next(self._faults, None)
         self._arrivals = scenario.jobs.submit.tolist()
         self._models = _models(scenario)
+        self._unmoved = 0
 
     def run(self, watch: Callable[[Progress], None] | None = None) -> Outcome:
         """Replay to the end; `watch` is called after every step.
@@ -150,8 +155,10 @@ class Replay:
         )
         due = self.loop.due()
         fault = self._fault.at if self._fault is not None else math.inf
-        moving = min(arrival, self.cluster.next_event(), due if due is not None else math.inf)
-        if moving == math.inf and not self.cluster.broken:
+        happens = min(arrival, self.cluster.next_event())
+        self._unmoved = self._unmoved + 1 if happens == math.inf else 0
+        moving = min(happens, due if due is not None else math.inf)
+        if (moving == math.inf or self._unmoved > UNMOVED) and not self.cluster.broken:
             return math.inf  # what waits now waits for ever
         return max(min(moving, fault), self.clock.now())
 
