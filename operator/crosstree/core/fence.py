@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
 from crosstree.core.booked import bookings, next_turn
 from crosstree.core.calendar import Booking, Window, following, window
@@ -51,6 +52,14 @@ class Bar:
     free: float
 
 
+class _Coming(NamedTuple):
+    """A window of a queue's booking."""
+
+    window: Window
+    queue: str
+    booking: Booking
+
+
 class Fence:
     """The bookings during one cycle.
 
@@ -69,7 +78,8 @@ class Fence:
         self._reclaims = snapshot.manners.preemption is not Preemption.NEVER
         self._models = {pool.name: pool.profile.id for pool in snapshot.pools}
         usable = usable_nodes(snapshot)
-        running = [as_stay(one, usable) for one in snapshot.running]
+        some = None if usable.all() else usable
+        running = [as_stay(one, some) for one in snapshot.running]
         self._running = sorted(running, key=lambda one: one.until)
         self._ends = [one.until for one in self._running]
         self._room = free_room(snapshot, usable)
@@ -78,6 +88,7 @@ class Fence:
         self._given: list[tuple[Taken, Stay]] = []
         self._reserved: list[Stay] = []
         self._undone = 0
+        self._coming: dict[tuple[str, float], tuple[_Coming, ...]] = {}
         self._moments: dict[tuple[float, str], Moment] = {}
 
     @property
@@ -115,12 +126,13 @@ class Fence:
         if ask.devices <= 0:
             return None
         self._settle()
-        for queue, booking, found in self._windows(ask, opened=certain or not self._reclaims):
+        for coming in self._windows(ask, opened=certain or not self._reclaims):
+            found = coming.window
             moment = self._moment(max(found.start, ask.since), ask.model)
             if moment.holds(ask):
                 continue
             free = found.start if found.start > ask.since else found.end
-            return Bar(queue, booking, found, free)
+            return Bar(coming.queue, coming.booking, found, free)
         return None
 
     def opening(self, gang: Gang, model: str, workers: int) -> tuple[str, float] | None:
@@ -144,24 +156,32 @@ class Fence:
                 best = (booking.name, found.start)
         return best
 
-    def _windows(self, ask: Ask, *, opened: bool) -> Iterator[tuple[str, Booking, Window]]:
+    def _windows(self, ask: Ask, *, opened: bool) -> Iterator[_Coming]:
         """Yield what comes into force during a stay, in order of time; first what is in force at its beginning."""
-        found: list[tuple[float, str, Booking, Window]] = []
-        own = self._tree.chain(ask.queue)
+        key = (ask.model, ask.since)
+        if key not in self._coming:
+            self._coming[key] = tuple(self._come(ask.model, ask.since))
+        own, count = self._tree.chain(ask.queue), 0
+        for coming in self._coming[key]:
+            if coming.window.start >= ask.until or count == MOST:
+                return
+            if coming.queue not in own and (opened or coming.window.start > ask.since):
+                count += 1
+                yield coming
+
+    def _come(self, model: str, since: float) -> list[_Coming]:
+        """Return what is in force at an instant, and the windows that begin after it, in order of time."""
+        found = []
         for queue, booking in self._bookings:
-            if booking.model != ask.model or queue in own:
+            if booking.model != model:
                 continue
-            one = window(booking, ask.since)
-            if opened and one is not None and one.start <= ask.since:
-                found.append((one.start, queue, booking, one))
-            one = following(booking, ask.since)
-            for _ in range(AHEAD):
-                if one is None or one.start >= ask.until:
+            one = window(booking, since)
+            for _ in range(AHEAD + 1):
+                if one is None:
                     break
-                found.append((one.start, queue, booking, one))
+                found.append(_Coming(one, queue, booking))
                 one = following(booking, one.start)
-        found.sort(key=lambda each: (each[0], each[1], each[2].name))
-        return ((queue, booking, each) for _, queue, booking, each in found[:MOST])
+        return sorted(found, key=lambda each: (each.window.start, each.queue, each.booking.name))
 
     # who holds what ---------------------------------------------------------------------------------------
 

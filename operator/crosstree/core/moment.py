@@ -81,7 +81,8 @@ class Moment:
             return
         pair = (stay.queue, stay.model)
         self._sums[pair] = self._sums.get(pair, 0) + stay.devices
-        self._accounts = None
+        if self._accounts is not None:
+            self._accounts.take(stay.queue, stay.model, stay.devices)
         if stay.model == self.model:
             self._left -= stay.usable
             for queue in self._tree.chain(stay.queue):
@@ -130,7 +131,9 @@ def free_room(snapshot: Snapshot, usable: Bool) -> dict[str, int]:
     return found
 
 
-def as_stay(one: Running, usable: Bool) -> Stay:
-    """Return what a running gang holds; `usable` marks the nodes that take new work."""
-    there = int(one.counts[usable[one.rows]].sum()) * one.gang.devices
+def as_stay(one: Running, usable: Bool | None) -> Stay:
+    """Return what a running gang holds; `usable` marks the nodes that take new work, None where all do."""
+    there = one.devices
+    if usable is not None:
+        there = int(one.counts[usable[one.rows]].sum()) * one.gang.devices
     return Stay(one.gang.queue, one.model, one.devices, there, -inf, one.ends)
