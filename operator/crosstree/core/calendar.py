@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from math import ceil, floor
+from math import ceil, floor, isfinite
 
 from crosstree.base.clock import LAST
 
@@ -53,6 +53,14 @@ class State(Enum):
     """It is in force."""
     ENDED = "Ended"
     """It will never be in force again."""
+
+
+def sound(booking: Booking) -> bool:
+    """Say whether a booking is as it has to be: the API server refuses others, a file may hold anything."""
+    every = booking.duration if booking.every is None else booking.every
+    until = booking.start if booking.until is None else booking.until
+    numbers = (booking.start, booking.duration, every, until)
+    return booking.accelerators > 0 and all(map(isfinite, numbers)) and 0 < booking.duration <= every
 
 
 def window(booking: Booking, now: float) -> Window | None:

@@ -14,6 +14,7 @@ import numpy as np
 from crosstree.base.errors import SpecError
 from crosstree.core import eligibility, values
 from crosstree.core.arrays import Bool, Int64
+from crosstree.core.calendar import sound
 from crosstree.core.cluster import Admission
 from crosstree.core.durations import Lesson
 from crosstree.core.policy import Policy
@@ -242,6 +243,10 @@ def _check(snapshot: Snapshot) -> None:
             len(one.rows) and not 0 <= one.rows.min() <= one.rows.max() < nodes
         ):
             raise SpecError(f"snapshot.running: {one.gang.key} holds nodes that there are not.")
+    for queue in snapshot.queues:
+        for booking in queue.calendar:
+            if not sound(booking):
+                raise SpecError(f"snapshot.queues: booking {booking.name} of {queue.name} is at no time.")
     for pool in snapshot.pools:
         if not 0 <= pool.column < len(snapshot.resources):
             raise SpecError(f"snapshot.pools: {pool.name} counts a resource that there is not.")

@@ -126,6 +126,12 @@ def test_a_version_from_the_future_names_who_wrote_it_and_what_this_one_reads():
         (lambda given: given["snapshot"]["pools"][0].update(fabric=[]), "has no level of nodes"),
         (lambda given: given["snapshot"].update(grain={"runs": [1, 2, 3]}), "damaged"),
         (lambda given: given["snapshot"].update(grain={"runs": [1, -2]}), "damaged"),
+        (lambda given: given["snapshot"].update(queues=[{"name": "q", "calendar": [{
+            "name": "b", "model": "m", "accelerators": 1, "start": 0.0, "duration": 60.0, "every": 0.0}]}]),
+         "booking b of q is at no time"),
+        (lambda given: given["snapshot"].update(queues=[{"name": "q", "calendar": [{
+            "name": "b", "model": "m", "accelerators": 1, "start": "inf", "duration": 60.0}]}]),
+         "booking b of q is at no time"),
         (lambda given: given.pop("at"), "at"),
     ],
 )  # fmt: skip

@@ -1,0 +1,123 @@
+"""What bookings keep others from, in a single cycle."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from crosstree.base.clock import LAST
+from crosstree.core.calendar import Booking
+from crosstree.core.cycle import run_cycle
+from crosstree.core.manners import Backfill, Manners, Preemption
+from crosstree.core.plan import Place, Wait
+from crosstree.core.policy import Policy
+from crosstree.core.queues import QueueSpec
+from crosstree.core.snapshot import NodeState
+from crosstree.core.workload import Expectation, Gang, Source
+from tests.support.builders.core import H100, a_gang, a_pool, a_snapshot
+
+NOW, HOUR = 1_000_000.0, 3_600.0
+
+
+def a_queue(name: str, accelerators: int, parent: str = "", **when: float) -> QueueSpec:
+    """A queue that has booked accelerators from an hour on, for an hour."""
+    times = {"start": NOW + HOUR, "duration": HOUR, **when}
+    return QueueSpec(name, parent, calendar=(Booking("b", H100, accelerators, **times),))
+
+
+def asks(name: str, workers: int, queue: str = "default", seconds: float | None = 9 * HOUR) -> Gang:
+    expected = Expectation(seconds, Source.DECLARED, 0.9) if seconds is not None else None
+    return replace(a_gang(workers, name=name), queue=queue, expected=expected)
+
+
+def starts(queues: list[QueueSpec], *gangs: Gang, **changes: object) -> set[str]:
+    """Who starts at once on eight nodes of eight."""
+    snapshot = replace(a_snapshot(a_pool(leaves=2, nodes=4), gangs=gangs), queues=tuple(queues), **changes)
+    plan = run_cycle(snapshot, Policy(), NOW)
+    return {one.uid.removeprefix("uid-") for one in plan.decisions if isinstance(one, Place)}
+
+
+def test_whoever_would_stay_takes_no_more_than_is_left_beside_a_booking():
+    assert starts([a_queue("q", 40)], asks("a", 2), asks("b", 2), asks("c", 1)) == {"a", "c"}
+
+
+def test_whoever_ends_with_the_second_in_which_the_window_opens_is_gone_by_then():
+    assert starts([a_queue("q", 64)], asks("a", 4, seconds=HOUR), asks("b", 4, seconds=HOUR + 1)) == {"a"}
+
+
+def test_a_job_that_says_nothing_is_taken_to_run_a_day():
+    assert starts([a_queue("q", 64)], asks("a", 1, seconds=None)) == set()
+    assert starts([a_queue("q", 64, start=NOW + 25 * HOUR)], asks("a", 1, seconds=None)) == {"a"}
+
+
+def test_bookings_of_several_queues_add_up_and_those_of_one_tree_do_not():
+    apart = [a_queue("p", 24), a_queue("q", 24)]
+    below = [a_queue("p", 24), a_queue("q", 24, "p")]
+    assert starts(apart, asks("a", 3)) == set()
+    assert starts(below, asks("a", 5)) == {"a"}
+
+
+def test_a_queue_below_starts_into_what_the_one_above_it_has_booked():
+    queues = [a_queue("p", 64), QueueSpec("team", "p"), QueueSpec("other")]
+    assert starts(queues, asks("a", 4, "team"), asks("b", 4, "other")) == {"a"}
+
+
+def test_what_the_queue_itself_holds_is_not_kept_free_once_more():
+    assert starts([a_queue("q", 32)], asks("own", 4, "q"), asks("a", 4)) == {"own", "a"}
+
+
+def test_a_booking_of_a_model_that_is_not_there_keeps_nobody_away():
+    queue = QueueSpec("q", calendar=(Booking("b", "amd-mi300x", 64, NOW + 1, HOUR),))
+    assert starts([queue], asks("a", 8)) == {"a"}
+
+
+def test_nodes_that_take_no_new_work_are_not_counted_as_left():
+    state = a_snapshot(a_pool(leaves=2, nodes=4)).state.copy()
+    state[0] = NodeState.CORDONED
+    assert starts([a_queue("q", 48)], asks("a", 2), state=state) == set()
+    assert starts([a_queue("q", 48)], asks("a", 1), state=state) == {"a"}
+
+
+def test_a_cycle_is_due_when_a_window_opens_and_when_it_closes():
+    view = replace(a_snapshot(a_pool(leaves=2, nodes=4)), queues=(a_queue("q", 8),))
+    assert [run_cycle(view, Policy(), at).due for at in (NOW, NOW + HOUR, NOW + 2 * HOUR)] == [
+        NOW + HOUR,
+        NOW + 2 * HOUR,
+        None,
+    ]
+
+
+def test_the_sentence_stays_while_the_clock_goes_on():
+    view = replace(
+        a_snapshot(a_pool(leaves=2, nodes=4), gangs=[asks("a", 8)]),
+        queues=(a_queue("q", 8, every=24 * HOUR),),
+    )
+    said = [run_cycle(view, Policy(), NOW + second).decisions[0] for second in (0, 60, 600)]
+    assert {one.message for one in said if isinstance(one, Wait)} == {said[0].message}
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"start": LAST, "duration": 3.6e9},
+        {"start": NOW + 1, "duration": 1.0, "every": 1.0},
+        {"start": NOW + 1, "duration": 3.6e9, "every": 3.6e9},
+        {"start": NOW - 3.6e9, "duration": 1.0, "every": 3.6e9, "until": LAST},
+        {"start": NOW + 1, "duration": 1.0, "until": NOW},
+    ],
+)
+@pytest.mark.parametrize("accelerators", [1, 64, 1 << 62])
+@pytest.mark.parametrize("preemption", [*Preemption])
+def test_no_numbers_of_a_booking_end_a_cycle(
+    when: dict[str, float], accelerators: int, preemption: Preemption
+):
+    queue = a_queue("q", accelerators, **when)
+    gangs = [asks("a", 4), asks("b", 8, "q"), asks("c", 2, seconds=3.6e9), asks("d", 1, seconds=None)]
+    for backfill in Backfill:
+        view = replace(
+            a_snapshot(a_pool(leaves=2, nodes=4), gangs=gangs),
+            queues=(queue,),
+            manners=Manners(backfill, preemption),
+        )
+        assert len(run_cycle(view, Policy(), NOW).decisions) == len(gangs)
