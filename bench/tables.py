@@ -29,6 +29,7 @@ def pages(records: Sequence[Record]) -> str:
         lines.append(
             f"| {one.bar.id} | {one.bar.title} | {worst} | {one.bar.side.value} {one.bar.limit:g} | {one.word} |"
         )
+    lines += _otherwise(records)
     kept = [record for record in records if record.id in ("S6", "S8") and "policy" in record.conditions]
     cases = dict.fromkeys(_case(record) for record in kept)
     for case in cases:
@@ -44,6 +45,25 @@ def write(text: str) -> None:
     page = PAGE.read_text(encoding="utf-8")
     head, _, rest = page.partition(BEGIN)
     PAGE.write_text(f"{head}{BEGIN}\n\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+
+
+def _otherwise(records: Iterable[Record]) -> list[str]:
+    """Write what the largest gangs could not be spared, and what they would wait if something were otherwise."""
+    rows = []
+    for record in records:
+        load = f"{str(record.conditions.get('trace')).title()} at load {record.conditions.get('load')}"
+        match record.metric:
+            case "largest_wait_floor_over_best_fit":
+                what = f"the least possible, counting {record.conditions['counting']}"
+            case "largest_wait_over_best_fit_if":
+                what = f"`production`, if otherwise: {record.conditions['otherwise']}"
+            case _:
+                continue
+        rows.append(f"| {load} | {what} | {record.value:.2f} |")
+    if not rows:
+        return []
+    title = "### What the largest gangs can be spared"
+    return ["", title, "", "| | | their mean wait over that of best fit |", "|---|---|--:|", *rows]
 
 
 def _case(record: Record) -> tuple[object, ...]:
