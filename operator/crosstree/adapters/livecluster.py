@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from crosstree.adapters.holds import Holds
 from crosstree.adapters.layouts import Layouts
+from crosstree.adapters.meter import Meter
 from crosstree.adapters.neighbours import Catalog, Listener
 from crosstree.adapters.nodehealth import NodeHealths
 from crosstree.adapters.nodes import NodeSink
@@ -56,6 +57,7 @@ class LiveCluster:
         node_sink: Where the watch of nodes goes.
         pod_sink: Where the watch of pods goes.
         service_sink: Where the watch of our jobs' Services goes.
+        meter: What budgets are charged for.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class LiveCluster:
         self._holds = Holds(self.columns)
         self._runs = Runs(self._home_of)
         self._tree = Tree(self.store)
+        self.meter = Meter(self.store, clock.now)
         self._waiting = Waiting(self.store, self.pods_of, self._promises, self._holds, self._runs, self._mark)
         self._cutter = Cutter(self.columns)
         self._ripples = Ripples(listener, self.store, self._layouts, self._tree, self._waiting)
@@ -119,6 +122,7 @@ class LiveCluster:
             manners=cluster.manners if cluster is not None else MANNERS,
             suspects=suspects(cluster.failures, now) if cluster is not None else frozenset(),
             spares=cluster.spares if cluster is not None else None,
+            tab=self.meter.tab(name, self._tree.of(name)),
         )
 
     def apply(self, plan: Plan) -> None:
@@ -249,6 +253,7 @@ class LiveCluster:
     # Made before what answers to it: looked up when something changes.
 
     def _stored(self, kind: Kind, key: str, before: Domain | None, after: Domain | None) -> None:
+        self.meter.stored(before, after)
         self._ripples.stored(kind, key, before, after)
 
     def _node_changed(self, name: str) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from crosstree.core.budgets import Tab
 from crosstree.core.cluster import Selector
 from crosstree.core.plan import NodeShare, Promise
 from crosstree.core.queues import QueueSpec
@@ -52,6 +53,7 @@ def anonymous(recording: Recording) -> Recording:
         masks={_constraint(one, mask): rows for one, rows in snapshot.masks.items()},
         running=tuple(_running(one, mask) for one in snapshot.running),
         queues=tuple(_queue(one, mask) for one in snapshot.queues),
+        tab=_tab(snapshot.tab, mask),
     )
     classes = _numbered("priority", recording.priorities)
     return replace(
@@ -89,6 +91,8 @@ def _mask(snapshot: Snapshot) -> Mask:
         *(gang.queue for gang in gangs),
         *(queue.name for queue in snapshot.queues),
         *(queue.parent for queue in snapshot.queues if queue.parent),
+        *(one.queue for one in snapshot.tab.charged),
+        *(one.queue for one in snapshot.tab.stints),
     }
     uids = {
         *(gang.uid for gang in gangs),
@@ -201,6 +205,13 @@ def _queue(queue: QueueSpec, mask: Mask) -> QueueSpec:
         name=mask.queues[queue.name],
         parent=mask.queues[queue.parent] if queue.parent else "",
         calendar=tuple(replace(one, name=bookings[one.name]) for one in queue.calendar),
+    )
+
+
+def _tab(tab: Tab, mask: Mask) -> Tab:
+    return Tab(
+        tuple(replace(one, queue=mask.queues[one.queue]) for one in tab.charged),
+        tuple(replace(one, queue=mask.queues[one.queue]) for one in tab.stints),
     )
 
 

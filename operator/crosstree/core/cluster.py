@@ -8,12 +8,13 @@ from enum import Enum
 from typing import Any
 
 from crosstree.core.accelerator import IntraNode
+from crosstree.core.budgets import Charged
 from crosstree.core.calendar import Booking
 from crosstree.core.durations import Lesson
 from crosstree.core.health import AS_ITS_CLUSTER, HealthOverrides, HealthPolicy, HealthRule
 from crosstree.core.ledger import NodeFailures
 from crosstree.core.manners import Manners
-from crosstree.core.queues import QueueSpec, Quota
+from crosstree.core.queues import Budget, QueueSpec, Quota
 from crosstree.core.snapshot import SpareRule
 from crosstree.core.topology import LevelSpec
 from crosstree.core.workload import Requirement
@@ -160,11 +161,22 @@ class Queue:
     lessons: tuple[Lesson, ...] = ()
     """How long its jobs ran, as its status says."""
     calendar: tuple[Booking, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    charged: tuple[Charged, ...] = ()
+    """What its budgets have been charged, as its status says."""
 
     @property
     def spec(self) -> QueueSpec:
-        """Its place in the tree, its quotas, and what it has booked."""
-        return QueueSpec(self.name, self.parent, self.weight, self.quotas, self.rates, calendar=self.calendar)
+        """Its place in the tree, its quotas, what it has booked, and its budgets."""
+        return QueueSpec(
+            self.name,
+            self.parent,
+            self.weight,
+            self.quotas,
+            self.rates,
+            calendar=self.calendar,
+            budgets=self.budgets,
+        )
 
     @property
     def admission(self) -> Admission:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from crosstree.core.arrays import Bool, Int32, Int64
+from crosstree.core.budgets import NO_TAB, Tab
 from crosstree.core.columns import Columns
 from crosstree.core.discovery import Layout
 from crosstree.core.manners import Manners
@@ -60,6 +61,7 @@ class Cutter:
         manners: Manners = MANNERS,
         suspects: frozenset[str] = frozenset(),
         spares: SpareRule | None = None,
+        tab: Tab = NO_TAB,
     ) -> tuple[Snapshot, bool]:
         """Return the snapshot of a cluster as it is now, and whether it differs from the one before.
 
@@ -72,13 +74,14 @@ class Cutter:
             manners: How it schedules.
             suspects: Nodes to be used last.
             spares: Nodes to be kept for gangs that recover.
+            tab: What budgets were charged; the same object as long as nothing in it changes.
 
         O(N·R) after a change, O(gangs) without.
         """
         columns, last = self._columns, self._last.get(layout.cluster)
         if last is not None and last.layout is not layout:
             last = None
-        asked = (columns.generation, gangs, running, queues, manners, suspects, spares)
+        asked = (columns.generation, gangs, running, queues, manners, suspects, spares, tab)
         if last is not None and asked == last.asked:
             return last.snapshot, False
         rows = last.rows if last is not None else columns.rows(layout.names)
@@ -93,6 +96,7 @@ class Cutter:
             manners=manners,
             suspect=suspect,
             spares=spares,
+            tab=tab,
         )
         fresh = last is None or not _same(last.snapshot, snapshot)
         if last is not None and not fresh:
@@ -205,6 +209,7 @@ def _same(left: Snapshot, right: Snapshot) -> bool:
         and left.running == right.running
         and left.queues == right.queues
         and left.manners == right.manners
+        and left.tab == right.tab
         and np.array_equal(left.free, right.free)
         and np.array_equal(left.state, right.state)
         and np.array_equal(left.grain, right.grain)

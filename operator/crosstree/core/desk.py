@@ -22,6 +22,7 @@ from crosstree.core.manners import Backfill
 from crosstree.core.patience import put_off_too_often
 from crosstree.core.plan import Forecast, Place
 from crosstree.core.policy import Policy
+from crosstree.core.purse import Overdraft, Purse
 from crosstree.core.quota import Accounts, Answers, Excess
 from crosstree.core.reserve import SURE, Search
 from crosstree.core.sizes import sizes_of, smallest, up_to
@@ -53,6 +54,7 @@ class Desk:
     horizon: Horizon
     search: Search
     quotas: Expiry
+    purse: Purse
     fence: Fence | None = None
     """What bookings keep others from; None where nothing is booked."""
     clearing: Clearing = field(default_factory=Clearing)
@@ -70,8 +72,28 @@ class Desk:
 
     def book(self, gang: Gang, place: Place) -> Place:
         """Take a place that is on the trial already into the accounts as well."""
-        self.accounts.take(gang.queue, place.model, place.workers * gang.devices)
+        devices = place.workers * gang.devices
+        self.accounts.take(gang.queue, place.model, devices)
+        self.purse.take(gang, place.model, devices)
         return place
+
+    def within_budget(self, gang: Gang) -> Gang | Overdraft:
+        """Return a gang as far as budgets let it start: on all its models, or on some; else the budget in its way.
+
+        Whoever goes on after a failure, or with another size, has started already.
+        """
+        if not self.purse or gang.recovering or gang.before is not None:
+            return gang
+        models = {pool.profile.id for pool in self.snapshot.pools if wanted(gang, pool)}
+        ranked = sorted(models, key=lambda one: (gang.models.index(one) if gang.models else 0, one))
+        barred = [(model, self.purse.overdraft(gang, model)) for model in ranked]
+        found = [one for _, one in barred if one is not None]
+        for one in found:
+            self.note_due(one.period.end)
+        if not found:
+            return gang
+        left = tuple(model for model, one in barred if one is None)
+        return replace(gang, models=left, vendor="") if left else found[0]
 
     def limit(self, gang: Gang) -> Excess | None:
         """Return the limit that keeps a gang from starting on any model it takes; None where one is left to it."""
@@ -189,7 +211,7 @@ class Desk:
 
     def due(self) -> float | None:
         """Return when time alone may change an answer, seconds since the epoch; None if it can't."""
-        return min((at for at in self._due if at > self.now), default=None)
+        return min((at for at in self._due if self.now < at < inf), default=None)
 
     def note_due(self, at: float) -> None:
         """Say that time alone changes an answer at an instant, seconds since the epoch; one in the past counts not."""
@@ -216,7 +238,8 @@ def open_desk(snapshot: Snapshot, policy: Policy, now: float) -> Desk:
     quotas = Expiry(accounts, horizon.timeline, snapshot.pools)
     fence = fence_of(specified, horizon, snapshot)
     search = Search(horizon, fence)
-    desk = Desk(snapshot, policy, now, trial, accounts, horizon, search, quotas, fence)
+    purse = Purse(snapshot.queues, snapshot.tab, snapshot.running, accounts, now)
+    desk = Desk(snapshot, policy, now, trial, accounts, horizon, search, quotas, purse, fence)
     if fence is not None and (turn := fence.turn) is not None:
         desk.note_due(turn)
     return desk

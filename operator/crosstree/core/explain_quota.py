@@ -22,7 +22,7 @@ from crosstree.core.workload import Gang
 SHOWN = 3
 """Jobs of the own namespace named in a message."""
 
-_HOPELESS = (
+HOPELESS = (
     WaitReason.MODEL_UNAVAILABLE,
     WaitReason.LEVEL_UNKNOWN,
     WaitReason.ILLEGAL_SIZE,
@@ -72,7 +72,7 @@ class QuotaWords:
         if now is None and left:
             found = self._by_room(replace(gang, models=left, vendor=""))
             return replace(found, message=f"{found.message} {_mentioned(bars)}")
-        if now is None and (found := self._by_room(gang)).reason in _HOPELESS:
+        if now is None and (found := self._by_room(gang)).reason in HOPELESS:
             return found
         message = self._sentence(gang, *(now or bars[0]), fits=now is not None)
         return Wait(gang.key, gang.uid, WaitReason.QUOTA_EXHAUSTED, message)

@@ -17,13 +17,17 @@ from crosstree.core.workload import Gang
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where the current attempt runs; the same facts as `plan.Place`, as stored in the status."""
+    """Where the current attempt runs; the same facts as `plan.Place`, as stored in the status.
+
+    `since` is when it was given, whole seconds since the epoch; None if an older operator did not write that down.
+    """
 
     pool: str
     model: str
     resource: str
     nodes: tuple[NodeShare, ...]
     spans: tuple[Span, ...] = ()
+    since: float | None = None
 
     @property
     def workers(self) -> int:
@@ -47,6 +51,17 @@ class Restart:
     node: str = ""
     message: str = ""
     charged: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A place that was given back: whose queue's it was, and from when to when, whole seconds since the epoch."""
+
+    queue: str
+    model: str
+    workers: int
+    began: float
+    ended: float
 
 
 RESIZED = "Resized"
@@ -98,6 +113,8 @@ class Progress:
     conditions: tuple[Mapping[str, Any], ...] = ()
     observed: Mapping[str, Any] = field(default_factory=dict)
     """The status exactly as stored: what a new status is compared with before it is written."""
+    runs: tuple[Held, ...] = ()
+    """The last places it had and gave back, the newest last."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -41,6 +41,8 @@ class WaitReason(Enum):
     """Fewer devices are free than the gang needs. It starts when enough others have ended."""
     QUOTA_EXHAUSTED = "QuotaExhausted"
     """A limit of its JobQueue, or of one above it, is reached. It starts when jobs under that limit have ended."""
+    BUDGET_EXHAUSTED = "BudgetExhausted"
+    """A budget of its JobQueue, or of one above it, has too little left. It starts when the next period begins."""
     RESERVED_FOR_OTHER = "ReservedForOther"
     """It would fit now, but would still hold nodes when a job before it is due to start on them, or when what another
     queue has booked of that model is to be there."""
@@ -74,6 +76,7 @@ _PATIENT = frozenset(
         WaitReason.NO_DOMAIN_LARGE_ENOUGH,
         WaitReason.NODES_UNHEALTHY,
         WaitReason.QUOTA_EXHAUSTED,
+        WaitReason.BUDGET_EXHAUSTED,
         WaitReason.RESERVED_FOR_OTHER,
         WaitReason.WAITING_FOR_MODEL,
     }

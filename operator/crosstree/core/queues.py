@@ -26,6 +26,23 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """What a queue, with all queues below it, may use of one model in a period. `budgets` does the sums.
+
+    Attributes:
+        model: Profile id, or `ANY_MODEL`.
+        seconds: Accelerator-seconds of each period, for `ANY_MODEL` times the exchange rates.
+        start: When the first period began, seconds since the epoch.
+        every: Length of a period in seconds; None for one that never ends.
+    """
+
+    model: str
+    seconds: float
+    start: float = 0.0
+    every: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class QueueSpec:
     """One JobQueue.
 
@@ -36,6 +53,7 @@ class QueueSpec:
         quotas: At most one per model.
         rates: What one accelerator of a model counts for in comparisons across models; 1 where not named.
         calendar: What it has booked, in any order; names differ.
+        budgets: At most one per model.
     """
 
     name: str
@@ -44,3 +62,4 @@ class QueueSpec:
     quotas: tuple[Quota, ...] = ()
     rates: tuple[tuple[str, float], ...] = ()
     calendar: tuple[Booking, ...] = ()
+    budgets: tuple[Budget, ...] = ()

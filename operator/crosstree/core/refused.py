@@ -8,6 +8,7 @@ from crosstree.core.choose_model import Better
 from crosstree.core.fence import Bar
 from crosstree.core.horizon import Reservation
 from crosstree.core.plan import Forecast, Promise
+from crosstree.core.purse import Overdraft
 from crosstree.core.quota import Excess
 from crosstree.core.workload import Gang
 
@@ -27,6 +28,7 @@ class Refused:
         better: The model it waits for though another could start it now; None if it does not choose to wait.
         barred: What somebody has booked and it would take; None if nothing is.
         opens: The booking of its own queue that gives it its place when it comes into force; empty if none does.
+        overdraft: The budget that stands in its way on every model it takes; None if none does.
     """
 
     gang: Gang
@@ -39,3 +41,4 @@ class Refused:
     better: Better | None = None
     barred: Bar | None = None
     opens: str = ""
+    overdraft: Overdraft | None = None

@@ -80,10 +80,14 @@ def growth(desk: Desk, decided: Sequence[Decision], refused: Iterable[Refused]) 
 
 
 def _wanted(pool: Pool, desk: Desk, decided: Sequence[Decision], refused: Iterable[Refused]) -> bool:
-    """Say whether anybody waits for a pool's model: whoever does not start now, unless a quota alone keeps him."""
+    """Say whether anybody waits for a pool's model: who does not start now, if quota and budget let him."""
     settled = {one.uid for one in decided if isinstance(one, Place)}
-    settled |= {one.gang.uid for one in refused if one.excess is not None and one.promise is None}
+    settled |= {one.gang.uid for one in refused if _barred(one) and one.promise is None}
     return any(gang.uid not in settled and wanted(gang, pool) for gang in desk.snapshot.gangs)
+
+
+def _barred(one: Refused) -> bool:
+    return one.excess is not None or one.overdraft is not None
 
 
 def _idle(pool: Pool, desk: Desk) -> int:

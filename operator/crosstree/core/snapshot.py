@@ -15,6 +15,7 @@ import numpy as np
 
 from crosstree.core.accelerator import Profile
 from crosstree.core.arrays import Bool, Int8, Int32, Int64
+from crosstree.core.budgets import NO_TAB, Tab
 from crosstree.core.manners import Manners
 from crosstree.core.queues import QueueSpec
 from crosstree.core.running import Running
@@ -100,6 +101,7 @@ class Snapshot:
         running: Gangs that hold nodes, by key. Their use is in `free` already.
         queues: The JobQueues, by name. A gang of a queue that is not among them has no limit and no guarantee.
         manners: How this AICluster schedules.
+        tab: What budgets of the queues were charged, and are to be.
     """
 
     cluster: str
@@ -121,6 +123,7 @@ class Snapshot:
     running: tuple[Running, ...] = ()
     queues: tuple[QueueSpec, ...] = ()
     manners: Manners = field(default_factory=Manners)
+    tab: Tab = NO_TAB
 
     def present(self, pool: Pool) -> Int64:
         """Devices per node of a pool, those its device plugin calls unhealthy included, int64 (n,)."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from crosstree.core.choose_model import Better, better
-from crosstree.core.desk import Desk
+from crosstree.core.desk import UNKEPT, Desk
 from crosstree.core.places import place
-from crosstree.core.plan import Decision
+from crosstree.core.plan import Decision, Forecast
 from crosstree.core.preemption import propose
 from crosstree.core.promises import as_stored, begin
+from crosstree.core.purse import Overdraft
 from crosstree.core.refused import Refused
 from crosstree.core.workload import Gang
 
@@ -21,6 +22,11 @@ def start(gang: Gang, position: int, desk: Desk) -> tuple[Decision, ...] | Refus
         Its place; or orders to those who make room for it by a plan that is stored, with its own `Wait`; or why it
         waits otherwise.
     """
+    # 0. What no budget allows, nobody makes room for.
+    allowed = desk.within_budget(gang)
+    if isinstance(allowed, Overdraft):
+        return Refused(gang, position, forecast=_opening(allowed), overdraft=allowed)
+    gang = allowed
     # 1. Free capacity: where it was, as far as that still stands, else the first model it prefers that holds it; unless
     # it is better off waiting for a faster one.
     limit = desk.limit(gang)
@@ -48,6 +54,11 @@ def start(gang: Gang, position: int, desk: Desk) -> tuple[Decision, ...] | Refus
         opens, forecast = opening
         return Refused(gang, position, forecast=forecast, ahead=ahead, barred=barred, opens=opens)
     return Refused(gang, position, reservation=reservation, ahead=ahead, barred=barred)
+
+
+def _opening(overdraft: Overdraft) -> Forecast | None:
+    """Say when a gang that a budget keeps waiting may start; no place is kept for it then."""
+    return None if overdraft.opens is None else Forecast(overdraft.opens, UNKEPT)
 
 
 def _waits_for(gang: Gang, position: int, worth: Better, desk: Desk) -> Refused:

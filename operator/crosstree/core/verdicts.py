@@ -16,6 +16,7 @@ from crosstree.core.clearing_words import waits
 from crosstree.core.desk import Desk
 from crosstree.core.explain import Effort, bounded, size_of, verdict
 from crosstree.core.explain_booking import BookingWords
+from crosstree.core.explain_budget import BudgetWords
 from crosstree.core.explain_quota import Bars, QuotaWords
 from crosstree.core.explain_time import TimeWords
 from crosstree.core.plan import Promise, Wait, WaitReason
@@ -33,6 +34,7 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
         return [brief(one) for one in refused]
     known: dict[tuple[Shape, str, Bars], Wait] = {}
     times, bookings = TimeWords(desk), BookingWords(desk)
+    budgets = BudgetWords(desk, lambda gang: verdict(gang, desk.trial, desk.policy, Effort.COUNTS))
     quotas = QuotaWords(desk, lambda gang: verdict(gang, desk.trial, desk.policy, Effort.COUNTS))
     result: list[Wait] = []
     barred: Counter[str] = Counter()
@@ -41,8 +43,10 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
         if one.promise is not None:
             result.append(promised(gang, one.promise, position, desk))
             continue
-        if one.better is not None:
-            found: Wait | None = by_choice(gang, one.better)
+        if one.overdraft is not None:
+            found: Wait | None = budgets.verdict(gang, one.overdraft)
+        elif one.better is not None:
+            found = by_choice(gang, one.better)
         else:
             found = bookings.kept_away(one) or times.held_off(one)
         if found is None:
@@ -106,6 +110,8 @@ def brief(one: Refused) -> Wait:
     reason = WaitReason.QUOTA_EXHAUSTED if one.excess is not None else WaitReason.NOT_ENOUGH_FREE
     if one.barred is not None:
         reason = WaitReason.RESERVED_FOR_OTHER
+    if one.overdraft is not None:
+        reason = WaitReason.BUDGET_EXHAUSTED
     if one.promise is not None:
         reason = WaitReason.WAITING_FOR_PREEMPTION
     forecast = one.reservation.forecast if one.reservation is not None else one.forecast

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf, isinf
 
 from crosstree.adapters.livecluster import LiveCluster
 from crosstree.adapters.writer import Writer
 from crosstree.base.errors import AlreadyExists
 from crosstree.base.names import API_VERSION, DEFAULT_QUEUE
 from crosstree.core.booked import next_turn
+from crosstree.core.budgets import Settlement, settle
 from crosstree.core.durations import learn, runs
 from crosstree.core.queuetree import upwards
 from crosstree.engine.work import Again, Done, Outcome
@@ -61,16 +63,22 @@ class JobQueueReconciler:
         exists = not found.cluster or found.cluster in store.clusters
         own = (job for job in store.jobs.values() if job.queue == name)
         lessons = learn(queue.lessons, runs(own))
+        budgets = Settlement()
+        if queue.budgets:
+            stints = self._live.meter.below(name)
+            budgets = settle(name, queue.budgets, queue.charged, stints, found.rates, now)
         doubt = queue_models.doubt(queue, self._known())
-        status = queue_status.build(queue, found, lessons, cluster_exists=exists, now=now, doubt=doubt)
-        written = await self._statuses.write(
-            Target(KIND, PLURAL, name, queue.resource_version, queue.observed), status, now
+        status = queue_status.build(
+            queue, found, lessons, budgets.charged, cluster_exists=exists, now=now, doubt=doubt
         )
+        target = Target(KIND, PLURAL, name, queue.resource_version, queue.observed)
+        written = await self._statuses.write(target, status, now)
         booked = [
             one for one in store.queues.values() if one.calendar and queue in upwards(one, store.queues)
         ]
         turn = next_turn((one.spec for one in booked), now)
-        return written if turn is None else Again(min(turn - now, LONGEST))
+        again = min(budgets.again, inf if turn is None else min(turn, now + LONGEST))
+        return written if isinf(again) else Again(max(again - now, 0.0))
 
     def _known(self) -> frozenset[str]:
         store = self._live.store

@@ -65,6 +65,7 @@ class SimulatedCluster:
         self._journal: Journal = journal or Silent()
         self._estate = Estate(inventory, self.runtime, self._journal)
         self._queues = _by_name(queues)
+        self._estate.bill.set_queues(self._queues)
         self._manners = manners or Manners()
         self._spares = spares
         self._calendar: Calendar[Event] = Calendar()
@@ -160,6 +161,7 @@ class SimulatedCluster:
     def set_queues(self, queues: Iterable[QueueSpec]) -> None:
         """Replace the queue tree."""
         self._queues = _by_name(queues)
+        self._estate.bill.set_queues(self._queues)
         self._estate.generation += 1
 
     def set_manners(self, manners: Manners) -> None:
@@ -282,6 +284,7 @@ class SimulatedCluster:
             running=tenants.running(),
             queues=self._queues,
             manners=self._manners,
+            tab=self._estate.bill.tab(tenants.running(), self.clock.now()),
         )
 
 

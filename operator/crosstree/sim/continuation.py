@@ -19,6 +19,7 @@ from crosstree.core.plan import Evict, Place, Plan, Resize, Wait
 from crosstree.core.running import Running
 from crosstree.core.snapshot import Snapshot
 from crosstree.core.workload import Expectation, Footprint, Gang, Told
+from crosstree.sim.bill import Bill
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Continuation:
             snapshot, running=tuple(_with_an_end(one, clock.now()) for one in snapshot.running)
         )
         self._clock = clock
+        self._bill = Bill(snapshot.queues, snapshot.tab, snapshot.running, clock.now())
         self._returning: dict[str, Gang] = {}
         self._confidence = 1.0
         self.starts: dict[str, Started] = {}
@@ -121,6 +123,7 @@ class Continuation:
         if not gone:
             return
         for one in gone:
+            self._bill.ended(one, one.ends)
             if not one.leaving:
                 sure = confidence(one.gang.expected, one.began, one.ends)
                 self._confidence = min(self._confidence, sure)
@@ -171,7 +174,8 @@ class Continuation:
         self._become(replace(self._snapshot, running=others))
 
     def _become(self, snapshot: Snapshot) -> None:
-        self._snapshot = replace(snapshot, generation=self._snapshot.generation + 1)
+        tab = self._bill.tab(snapshot.running, self._clock.now())
+        self._snapshot = replace(snapshot, generation=self._snapshot.generation + 1, tab=tab)
 
 
 def _with_an_end(one: Running, now: float) -> Running:

@@ -15,6 +15,7 @@ from crosstree.core.plan import Place, Wait
 from crosstree.core.running import Running
 from crosstree.core.snapshot import NodeState
 from crosstree.core.workload import Expectation, Footprint, Gang, Source, Told
+from crosstree.sim.bill import Bill
 from crosstree.sim.errors import BrokenRule
 from crosstree.sim.floor import Floor
 from crosstree.sim.inventory import Inventory
@@ -35,6 +36,7 @@ class Estate:
         floor: Numbers of the nodes.
         tenants: The jobs.
         generation: Grows with every move.
+        bill: What the jobs use of budgets.
     """
 
     def __init__(self, inventory: Inventory, runtime: Runtime, journal: Journal) -> None:
@@ -43,6 +45,7 @@ class Estate:
         self.floor = Floor(inventory.devices)
         self.tenants = Tenants()
         self.generation = 1
+        self.bill = Bill()
         self._journal = journal
         self._on: list[dict[str, Tenant]] = [{} for _ in inventory.names]
         self._asked = 0
@@ -151,6 +154,7 @@ class Estate:
             # As in the operator: only who was broken goes first; who changes its size just goes back where it was.
             broken = cause is Cause.FAILED
             tenant.gang = replace(tenant.gang, before=self._footprint(held), recovering=broken)
+        self.bill.ended(held, now)
         self.tenants.release(tenant)
         tenant.attempt = None
         self.generation += 1

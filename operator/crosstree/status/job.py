@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crosstree.base.clock import to_rfc3339
-from crosstree.core.job import Job, Placement, Progress, Recovery
+from crosstree.core.job import Held, Job, Placement, Progress, Recovery
 from crosstree.core.lifecycle import JobFacts, Move, after, plan_after
 from crosstree.core.plan import NodeShare, Promise, WaitReason
 from crosstree.core.topology import NODE_LEVEL
@@ -31,7 +31,7 @@ def build(facts: JobFacts, move: Move) -> Document:
     It equals `facts.job.progress.observed` when neither facts nor move say anything new. O(workers).
     """
     job, now = facts.job, facts.now
-    progress = after(job.progress, move, now)
+    progress = after(job.progress, move, now, job.queue)
     waiting = waiting_for(facts, move, progress)
     made = job_conditions.conditions(facts, move, progress, waiting)
     conditions = merge(job.progress.conditions, made, generation=job.generation, now=now)
@@ -55,6 +55,8 @@ def build(facts: JobFacts, move: Move) -> Document:
         document["placement"] = _placement(progress.placement)
         if span := span_of(job, progress.placement):
             document["span"] = span
+    if progress.runs:
+        document["runs"] = [_run(one) for one in progress.runs]
     if progress.restarts:
         document["restarts"] = [
             {
@@ -146,8 +148,19 @@ def span_of(job: Job, placement: Placement) -> str:
     return f"{spans[level].domains} {level}" if level else ""
 
 
-def _placement(placement: Placement) -> Document:
+def _run(one: Held) -> Document:
     return {
+        "queue": one.queue,
+        "model": one.model,
+        "workers": one.workers,
+        "since": to_rfc3339(one.began),
+        "until": to_rfc3339(one.ended),
+    }
+
+
+def _placement(placement: Placement) -> Document:
+    given = {} if placement.since is None else {"since": to_rfc3339(placement.since)}
+    return given | {
         "pool": placement.pool,
         "model": placement.model,
         "resource": placement.resource,

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from crosstree.base.clock import to_rfc3339
+from crosstree.base.clock import LAST, to_rfc3339
 from crosstree.core.admission import cluster_of
 from crosstree.core.booked import effective
+from crosstree.core.budgets import HOUR, Charged, period_at
 from crosstree.core.cluster import Cluster, Queue
 from crosstree.core.durations import Lesson
+from crosstree.core.fairshare import rates_of
 from crosstree.core.job import Job
 from crosstree.core.lifecycle.facts import waits_for
 from crosstree.core.plan import Wait
+from crosstree.core.queues import Budget
 from crosstree.core.queuetree import Fault, Flaw, QueueTree, serves, serving, tree_of
 from crosstree.core.quota import Accounts, Usage
 from crosstree.status import calendar
@@ -47,6 +50,7 @@ class Standing:
         fault: What is wrong above it; None if nothing is.
         cluster: The AICluster it serves, by its own word or its parent's; empty for every one.
         overbooked: When more is promised than there is in one of its next windows; None if never.
+        rates: Its exchange rates, inherited ones included.
     """
 
     jobs: JobCounts = JobCounts()
@@ -55,6 +59,7 @@ class Standing:
     fault: Fault | None = None
     cluster: str = ""
     overbooked: calendar.Overbooked | None = None
+    rates: Mapping[str, float] = field(default_factory=dict)
 
 
 def count(jobs: Iterable[Job]) -> JobCounts:
@@ -117,6 +122,7 @@ def standing(
             ],
             now,
         ),
+        rates=rates_of(tree_of(one.spec for one in queues.values())).get(name, {}),
     )
 
 
@@ -124,6 +130,7 @@ def build(
     queue: Queue,
     found: Standing,
     lessons: Iterable[Lesson] = (),
+    charged: Iterable[Charged] = (),
     *,
     cluster_exists: bool,
     now: float,
@@ -135,6 +142,7 @@ def build(
         queue: The JobQueue, with its stored status.
         found: How it stands.
         lessons: How long its jobs ran.
+        charged: What its budgets were charged.
         cluster_exists: Whether there is an AICluster of the name it serves; True when it serves every one.
         now: Seconds since the epoch.
         doubt: What looks wrong in its spec though nothing stops for it; a sentence, empty if nothing does.
@@ -156,6 +164,10 @@ def build(
         document["durations"] = learned
     if queue.calendar or "calendar" in queue.observed:
         document["calendar"] = calendar.rows(queue.calendar, now)
+    known = {one.model: one for one in charged}
+    budgets = [_budget(budget, known[budget.model]) for budget in queue.budgets if budget.model in known]
+    if budgets or "budgets" in queue.observed:
+        document["budgets"] = budgets
     return document
 
 
@@ -245,6 +257,21 @@ def _sum(one: Usage, other: Usage) -> Usage:
         one.borrowed + other.borrowed,
         limit,
     )
+
+
+def _budget(budget: Budget, charged: Charged) -> dict[str, Any]:
+    period = period_at(budget, charged.until)
+    row: dict[str, Any] = {
+        "model": budget.model,
+        "hours": budget.seconds / HOUR,
+        "usedHours": round(charged.used / HOUR, 2),
+        "usedSeconds": round(charged.used, 3),
+        "periodStart": to_rfc3339(charged.since),
+        "until": to_rfc3339(charged.until),
+    }
+    if period is not None and period.end <= LAST:
+        row["periodEnd"] = to_rfc3339(period.end)
+    return row
 
 
 def _lesson(one: Lesson) -> dict[str, Any]:

@@ -33,9 +33,10 @@ from crosstree.core.queues import Quota
 from crosstree.core.snapshot import SpareRule
 from crosstree.core.topology import LevelSpec
 from crosstree.core.workload import NARROWEST, Expectation, Gang, Groups, Requirement, Source
+from crosstree.translate.budgets import budgets
 from crosstree.translate.calendar import calendar
 from crosstree.translate.needs import constraint, requests
-from crosstree.translate.stored import failures, lessons, mapping, progress
+from crosstree.translate.stored import charged, failures, lessons, mapping, progress
 
 Json = Mapping[str, Any]
 _RULES = {
@@ -206,6 +207,8 @@ def queue(raw: Json) -> Queue:
         priority=_ordinary(spec.priority),
         max_priority=spec.priority.max,
         calendar=calendar(spec.calendar),
+        budgets=budgets(spec.budgets, _time(meta.creation_timestamp)),
+        charged=charged(meta.name, raw.get("status")),
     )
 
 

@@ -6,13 +6,15 @@ by the next reconcile; nothing here raises.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from crosstree.base.clock import from_rfc3339
 from crosstree.base.errors import SpecError
+from crosstree.core.budgets import Charged
 from crosstree.core.durations import Lesson
-from crosstree.core.job import Placement, Progress, Recovery, Restart
+from crosstree.core.job import Held, Placement, Progress, Recovery, Restart
 from crosstree.core.ledger import NodeFailures
 from crosstree.core.plan import NodeShare, Promise, Rung, Span
 
@@ -36,6 +38,7 @@ def progress(status: Any) -> Progress:
         plan=_plan(stored.get("plan")),
         conditions=tuple(entry for entry in _mappings(stored.get("conditions")) if _text(entry.get("type"))),
         observed=stored,
+        runs=tuple(run for entry in _mappings(stored.get("runs")) if (run := _run(entry)) is not None),
     )
 
 
@@ -70,6 +73,17 @@ def lessons(status: Any) -> tuple[Lesson, ...]:
     return tuple(found)
 
 
+def charged(queue: str, status: Any) -> tuple[Charged, ...]:
+    """Read from the status of a JobQueue what its budgets have been charged."""
+    found = []
+    for entry in _mappings(mapping(status).get("budgets")):
+        since, until = _time(entry.get("periodStart")), _time(entry.get("until"))
+        used = _amount(entry.get("usedSeconds"))
+        if since is not None and until is not None and used is not None:
+            found.append(Charged(queue, _text(entry.get("model")), used, since, until))
+    return tuple(found)
+
+
 def _placement(value: Any) -> Placement | None:
     """Read a placement, or None unless its nodes hold workers 0 to the last without a gap."""
     stored = mapping(value)
@@ -82,10 +96,21 @@ def _placement(value: Any) -> Placement | None:
         model=_text(stored.get("model")),
         resource=_text(stored.get("resource")),
         nodes=nodes,
+        since=_time(stored.get("since")),
         spans=tuple(
             Span(_text(entry.get("level")), _count(entry.get("domains")), _count(entry.get("lowerBound")))
             for entry in _mappings(stored.get("spans"))
         ),
+    )
+
+
+def _run(entry: Mapping[str, Any]) -> Held | None:
+    """Read a place that was given back; None unless it says when."""
+    began, ended = _time(entry.get("since")), _time(entry.get("until"))
+    if began is None or ended is None:
+        return None
+    return Held(
+        _text(entry.get("queue")), _text(entry.get("model")), _count(entry.get("workers")), began, ended
     )
 
 
@@ -161,6 +186,10 @@ def _text(value: Any) -> str:
 
 def _count(value: Any) -> int:
     return value if type(value) is int and value >= 0 else 0
+
+
+def _amount(value: Any) -> float | None:
+    return float(value) if type(value) in (int, float) and 0 <= value < math.inf else None
 
 
 def _time(value: Any) -> float | None:

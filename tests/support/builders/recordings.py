@@ -9,12 +9,13 @@ import numpy as np
 from hypothesis import strategies as st
 
 from crosstree.core.accelerator import IntraNode, Rule
+from crosstree.core.budgets import Charged, Stint, Tab
 from crosstree.core.cluster import Admission, Selector
 from crosstree.core.durations import Lesson
 from crosstree.core.manners import Backfill, Manners, Preemption
 from crosstree.core.plan import NodeShare, Promise
 from crosstree.core.policy import Policy
-from crosstree.core.queues import ANY_MODEL, QueueSpec, Quota
+from crosstree.core.queues import ANY_MODEL, Budget, QueueSpec, Quota
 from crosstree.core.record import Recording
 from crosstree.core.running import Running
 from crosstree.core.shapes import grain_of
@@ -37,6 +38,9 @@ ZONE = NodeConstraint(
 )
 QUEUES = ("default", "research", "team-a", "team-b")
 MI300 = "amd-mi300x"
+MODEL = st.sampled_from((ANY_MODEL, H100))
+USED = st.floats(0, 1e6)
+AT = st.integers(-10_000, 10_000).map(lambda seconds: NOW + seconds)
 
 
 @st.composite
@@ -104,6 +108,11 @@ def recordings(draw: st.DrawFn) -> Recording:
         max_size=2,
         unique_by=lambda quota: quota.model,
     )
+    budgets = st.lists(
+        st.builds(Budget, MODEL, USED, AT, st.none() | st.sampled_from((60.0, 86_400.0))),
+        max_size=2,
+        unique_by=lambda budget: budget.model,
+    )
     queues = tuple(
         QueueSpec(
             name,
@@ -111,12 +120,22 @@ def recordings(draw: st.DrawFn) -> Recording:
             draw(st.sampled_from((1.0, 0.5, 3.0))),
             tuple(draw(quotas)),
             draw(st.sampled_from(((), ((MI300, 0.75),)))),
+            tuple(draw(budgets)),
         )
         for name in QUEUES
         if draw(st.booleans())
     )
+    tab = Tab(
+        tuple(draw(st.lists(st.builds(Charged, st.sampled_from(QUEUES), MODEL, USED, AT, AT), max_size=3))),
+        tuple(
+            draw(
+                st.lists(st.builds(Stint, st.sampled_from(QUEUES), MODEL, st.integers(1, 64), AT), max_size=3)
+            )
+        ),
+    )
     made = replace(
         snapshot,
+        tab=tab,
         generation=draw(st.integers(1, 1 << 40)),
         free=free,
         grain=grain,

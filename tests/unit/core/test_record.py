@@ -279,6 +279,9 @@ REVIEWED = {
     "QueueSpec": {"name": "replaced", "parent": "replaced", "rates": "kept"},
     "Quota": {"model": "kept"},
     "Booking": {"name": "replaced", "model": "kept"},
+    "Budget": {"model": "kept"},
+    "Charged": {"queue": "replaced", "model": "kept"},
+    "Stint": {"queue": "replaced", "model": "kept"},
 }  # fmt: skip
 
 

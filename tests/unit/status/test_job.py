@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from crosstree.base.clock import to_rfc3339
 from crosstree.core.job import Job
 from crosstree.core.lifecycle import Hold, JobFacts, Move, Withdraw, next_move
 from crosstree.core.lifecycle.decide import RETELL_SECONDS
@@ -50,6 +51,7 @@ def test_a_placed_job_says_where_and_how_tightly() -> None:
         "model": "nvidia-h100-sxm",
         "resource": "nvidia.com/gpu",
         "workers": 2,
+        "since": to_rfc3339(T0),
         "nodes": [{"name": "n0", "first": 0, "count": 1}, {"name": "n1", "first": 1, "count": 1}],
         "spans": [
             {"level": "leaf", "domains": 1, "lowerBound": 1},

@@ -19,7 +19,7 @@ from crosstree.core.health import Action, HealthPolicy, HealthRule
 from crosstree.core.job import Placement, Progress, Restart
 from crosstree.core.manners import Backfill, Manners, Preemption
 from crosstree.core.plan import NodeShare, Span
-from crosstree.core.queues import QueueSpec, Quota
+from crosstree.core.queues import Budget, QueueSpec, Quota
 from crosstree.core.topology import LevelSpec
 from crosstree.core.workload import Expectation, Groups, NodeConstraint, Requirement, Source, Toleration
 from tests.support.bad_objects import good_objects, merged
@@ -353,6 +353,7 @@ def test_a_queue_has_its_place_in_the_tree_and_its_quotas_in_order() -> None:
             Booking("monday", "nvidia-h100-sxm", 64, 1_795_424_400.0, 28_800.0, 604_800.0),
             Booking("once", "amd-mi300x", 8, 1_795_420_800.0, 5_400.0, 5_400.0, LAST),
         ),
+        budgets=(Budget("*", 1800.0), Budget("nvidia-h100-sxm", 18_000_000.0, 1_767_225_600.0, 2_592_000.0)),
     )
     assert (queue.namespaces, queue.priority, queue.max_priority) == (Selector((("team", "a"),)), 0, 1000)
     assert translate.queue({"metadata": {"name": "default"}}).spec == QueueSpec("default")

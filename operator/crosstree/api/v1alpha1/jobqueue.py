@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from crosstree.api.v1alpha1.budgets import Budget, BudgetUse
 from crosstree.api.v1alpha1.calendar import WITHIN_LIMITS, BookingState, QueueBooking
 from crosstree.api.v1alpha1.common import (
     AGE,
@@ -130,6 +131,9 @@ class JobQueueSpec(Wire):
     calendar: Annotated[list[QueueBooking], Field(max_length=32), MAP_BY_NAME] = []
     """Accelerators booked for a time, once or again and again: meanwhile they are guaranteed to the queue, and before
     that no job of another queue starts on them that is expected to be there still."""
+    budgets: Annotated[list[Budget], Field(max_length=64), MapBy(("model",), ("model",))] = []
+    """Accelerator-hours that it, with all queues below it, may use in a stretch of time, by accelerator model; none
+    means no such bound."""
 
     RULES = (WITHIN_LIMITS,)
 
@@ -178,6 +182,8 @@ class JobQueueStatus(Wire):
         list[Durations], Field(max_length=64), MapBy(("pattern", "accelerators"), ("pattern", "accelerators"))
     ] = []
     """How long its jobs ran, by name and size: the 50 kinds that ended last."""
+    budgets: Annotated[list[BudgetUse], Field(max_length=64), MapBy(("model",), ("model",))] = []
+    """What has been used of each budget in its present period."""
     running: Count | None = None
     """TrainingJobs that run, those of the queues below included."""
     waiting: Count | None = None

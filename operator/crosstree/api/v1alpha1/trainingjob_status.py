@@ -58,10 +58,27 @@ class Placement(Wire):
     """Resource its pods ask for."""
     workers: Count
     """Workers placed."""
+    since: Time | None = None
+    """When it was given."""
     nodes: Annotated[list[PlacedNode], Field(max_length=MAX_WORKERS, json_schema_extra=ATOMIC)] = []
     """Nodes in the order of the workers' indices, which is the order of the fabric."""
     spans: Annotated[list[Span], Field(max_length=16, json_schema_extra=ATOMIC)] = []
     """Domains used at each level, against the fewest possible."""
+
+
+class PastRun(Wire):
+    """A place that was given back: what budgets are charged for."""
+
+    queue: Annotated[str, Field(max_length=63)] = ""
+    """JobQueue that answers for it."""
+    model: Annotated[str, Field(max_length=63)] = ""
+    """Accelerator."""
+    workers: Count = 0
+    """Workers."""
+    since: Time
+    """When the place was given."""
+    until: Time
+    """When it was given back."""
 
 
 class RestartRecord(Wire):
@@ -160,6 +177,8 @@ class TrainingJobStatus(Wire):
     """Where it runs; absent while nothing is placed."""
     attempt: Count | None = None
     """Placements so far."""
+    runs: Annotated[list[PastRun], Field(max_length=10, json_schema_extra=ATOMIC)] = []
+    """The last ten places that it gave back; the one that it has, or had at its end, is `placement`."""
     restarts: Annotated[list[RestartRecord], Field(max_length=10, json_schema_extra=ATOMIC)] = []
     """The last ten restarts."""
     recovery: Recovery | None = None

@@ -182,6 +182,13 @@ def since(progress: Progress, kind: str) -> float | None:
     return from_rfc3339(str(text)) if text else None
 
 
+def held_since(progress: Progress) -> float | None:
+    """Return when the place was given that a job holds, seconds since the epoch; None without one, or if unknown."""
+    if progress.placement is None or progress.placement.since is not None:
+        return None if progress.placement is None else progress.placement.since
+    return progress.started_at if withdrawing(progress) else since(progress, "Placed")
+
+
 def waits_for(progress: Progress) -> WaitReason | None:
     """Return the stored reason of waiting; None if there is none or it is not one of ours."""
     waiting = progress.observed.get("waiting") or {}

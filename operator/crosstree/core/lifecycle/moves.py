@@ -9,14 +9,17 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import assert_never
 
-from crosstree.core.job import RESIZED, Placement, Progress, Recovery, Restart
-from crosstree.core.lifecycle.facts import recovering
+from crosstree.core.job import RESIZED, Held, Placement, Progress, Recovery, Restart
+from crosstree.core.lifecycle.facts import held_since, recovering
 from crosstree.core.plan import Place, WaitReason
 from crosstree.core.pods import PodFact
 from crosstree.core.recovery import alone, seated, stopped, unseated
 
 KEPT_RESTARTS = 10
 """Entries of the restart history kept in the status."""
+
+KEPT_RUNS = 10
+"""Places given back that are kept in the status: more than are ever given back before budgets are charged for them."""
 
 
 class Cause(Enum):
@@ -215,11 +218,20 @@ Move = (
 )
 
 
-def after(progress: Progress, move: Move, now: float) -> Progress:
-    """Return the progress to store once this move is taken; conditions are made from it in `status/`."""
+def after(progress: Progress, move: Move, now: float, queue: str = "") -> Progress:
+    """Return the progress to store once this move is taken; conditions are made from it in `status/`.
+
+    Args:
+        progress: As stored.
+        move: The move.
+        now: Seconds since the epoch.
+        queue: JobQueue of the job, which answers for the place that it gives back.
+    """
     match move:
         case StorePlacement(place):
-            placement = Placement(place.pool, place.model, place.resource, place.nodes, place.spans)
+            placement = Placement(
+                place.pool, place.model, place.resource, place.nodes, place.spans, float(int(now))
+            )
             recovery = seated(progress.recovery, place)
             return replace(progress, placement=placement, attempt=progress.attempt + 1, recovery=recovery)
         case Recover(cause, charged, message, node):
@@ -236,7 +248,8 @@ def after(progress: Progress, move: Move, now: float) -> Progress:
                 progress, Restart(now, WaitReason.PODS_REFUSED.value, "", message, charged=False)
             )
         case Release():
-            return replace(progress, placement=None, recovery=_lost(progress))
+            runs = (*progress.runs, *_given_back(progress, now, queue))[-KEPT_RUNS:]
+            return replace(progress, placement=None, recovery=_lost(progress), runs=runs)
         case Finish():
             return replace(progress, finished_at=now)
         case Suspend():
@@ -246,6 +259,14 @@ def after(progress: Progress, move: Move, now: float) -> Progress:
             return replace(progress, recovery=None) if stopped_meanwhile else progress
         case _:
             assert_never(move)
+
+
+def _given_back(progress: Progress, now: float, queue: str) -> tuple[Held, ...]:
+    """Say how long the place was held that is given back now."""
+    placement, began = progress.placement, held_since(progress)
+    if placement is None or began is None:
+        return ()
+    return (Held(queue, placement.model, placement.workers, began, max(float(int(now)), began)),)
 
 
 def _lost(progress: Progress) -> Recovery | None:

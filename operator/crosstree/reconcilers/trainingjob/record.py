@@ -56,7 +56,7 @@ class Recorder:
         self._live.store.update(KIND, stored)
         self._tell(job, job.progress.observed, wanted)
         progress = replace(
-            after(job.progress, move, facts.now),
+            after(job.progress, move, facts.now, job.queue),
             plan=plan_after(facts, move),
             conditions=tuple(wanted["conditions"]),
             observed=wanted,
