@@ -221,6 +221,39 @@ def test_14_a_waiting_job_says_when_it_may_run_and_who_is_in_front(world: Operat
     assert seen["expectedStart"] in row
 
 
+def test_13_a_group_uses_its_hours_and_waits_for_the_next_period(world: Operated) -> None:
+    """kueue#6587: budgets of hours for a group."""
+    begun = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=10)
+    # 16 accelerators for some seconds of each minute.
+    hours = {"model": "*", "acceleratorHours": 0.03, "start": f"{begun:%Y-%m-%dT%H:%M:%SZ}", "every": "1m"}
+    with queues(world, a_queue("group-13", budgets=[hours])):
+        world.apply(a_job("first", workers=2, queue="group-13"))
+        since = datetime.fromisoformat(world.runs("first")["placement"]["since"])
+        world.apply(a_job("second", workers=1, queue="group-13", expectedDuration="1h"))
+        told = world.wait(lambda seen: seen.get("waiting"), "second")["waiting"]
+        assert told["reason"] == "BudgetExhausted"
+        assert "JobQueue group-13 has used" in told["message"]
+        assert "more than the whole budget" in told["message"]
+        eventually(lambda: datetime.now(UTC) - since > timedelta(seconds=8), within=30)
+        world.finish("first")
+        held = world.wait(lambda seen: seen.get("finishedAt"), "first")
+        world.apply(a_job("third", workers=1, queue="group-13"))
+        told = world.wait(lambda seen: seen.get("waiting"), "third")["waiting"]
+        assert told["reason"] == "BudgetExhausted"
+        row = eventually(
+            lambda: world.kubectl.get("jobqueue", "group-13")["status"]["budgets"][0],
+            until=lambda row: row["until"] >= held["finishedAt"],
+            within=20,
+            what="the run is charged",
+        )
+        seconds = datetime.fromisoformat(held["finishedAt"]) - datetime.fromisoformat(
+            held["placement"]["since"]
+        )
+        assert row["usedSeconds"] == 16 * seconds.total_seconds()
+        status = world.wait(lambda seen: seen.get("startedAt"), "third", within=60)
+        assert datetime.fromisoformat(status["placement"]["since"]) >= begun + timedelta(minutes=1)
+
+
 def test_29_one_queue_has_a_limit_for_each_model_and_spills_over(world: Operated) -> None:
     """KAI#1087, #145: a quota per model, and one queue over all of them."""
     quotas = [{"model": H100, "limit": 16}, {"model": MI300X, "limit": 32}]

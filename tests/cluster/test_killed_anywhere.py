@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from crosstree.base.names import API_VERSION
 from tests.support.crew import Crew
 from tests.support.killing_proxy import Moment, Write
 from tests.support.objects import a_cluster, a_job
@@ -53,6 +55,13 @@ RESIZING = [
     Write("release-to-resize", "PATCH", _TRAIN, '"placement":null'),
     Write("larger-placement", "PATCH", _TRAIN, '"attempt":2.*"placement":{|"placement":{.*"attempt":2'),
     Write("larger-attempts-pod", "POST", PODS, '"crosstree.dev/attempt":"2"', nth=5),
+]
+_QUEUE = f"{OURS}/jobqueues/group/status"
+CHARGING = [
+    Write("first-charge", "PATCH", _QUEUE, '"usedSeconds"'),
+    Write("end-of-the-first-run", "PATCH", STATUS, '"placement":null'),
+    Write("charge-of-the-first-run", "PATCH", _QUEUE, '"usedSeconds":[1-9]'),
+    Write("end-of-the-last-run", "PATCH", STATUS, '"phase":"Succeeded"'),
 ]
 MOMENTS = [pytest.param(moment, id=moment.value) for moment in Moment]
 
@@ -155,6 +164,38 @@ def test_a_gang_grows_once_although_the_operator_is_killed_at(
         assert world.record.violations("train", world.namespace) == []
         status = world.status()
         assert [(one["reason"], one["charged"]) for one in status["restarts"]] == [("Resized", False)]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("write", CHARGING, ids=lambda write: write.name)
+def test_a_budget_is_charged_once_for_every_run_although_the_operator_is_killed_at(
+    world: Operated, forks: OperatorForks, tmp_path: Path, write: Write, moment: Moment
+) -> None:
+    with Crew(world, forks, write, moment, tmp_path) as crew:
+        budget = {"model": "*", "acceleratorHours": 1000}
+        group = {"apiVersion": API_VERSION, "kind": "JobQueue", "metadata": {"name": "group"}}
+        world.kubectl.apply(a_cluster(), group | {"spec": {"budgets": [budget]}})
+        world.apply(a_job(workers=WORKERS, queue="group"))
+        crew.until_phase("Running", attempt=1)
+        world.fail(1, exit_code=5)
+        crew.until_phase("Running", attempt=2)
+        world.finish()
+        crew.until_phase("Succeeded", attempt=2)
+        eventually(crew.was_killed, within=30, what=f"{write.name} came by; seen: {crew.killer.seen}")
+        status = world.status()
+        held = [*status["runs"], {"since": status["placement"]["since"], "until": status["finishedAt"]}]
+        row = eventually(
+            lambda: world.kubectl.get("jobqueue", "group")["status"]["budgets"][0],
+            until=lambda row: row["until"] >= status["finishedAt"],
+            within=30,
+            what="both runs are charged",
+        )
+        assert len(held) == 2
+        assert row["usedSeconds"] == WORKERS * 8 * sum(seconds(one["since"], one["until"]) for one in held)
+
+
+def seconds(since: str, until: str) -> float:
+    return (datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds()
 
 
 def nothing_lost(world: Operated, *, attempts: int) -> None:

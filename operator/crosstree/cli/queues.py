@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from crosstree.adapters.client import Api
 
 
+BUDGET_COLUMNS = ("QUEUE", "MODEL", "#BUDGET", "#USED", "#LEFT", "SINCE", "NEXT", "AS OF")
+"""Accelerator-hours of each budget in its present period."""
+
+
 def queues(
     queue: Annotated[
         str | None, typer.Argument(help="JobQueue, with those below it; all if not given.")
@@ -29,7 +33,7 @@ def queues(
     context: Context = None,
     no_color: NoColor = False,
 ) -> None:
-    """Show who may have how much, who holds it, and who waits: the tree of queues with quotas and shares."""
+    """Show who may have how much, who holds it, and who waits: the tree of queues with quotas, shares and budgets."""
     facts = talk(kubeconfig, context, lambda api: _facts(api, queue))
     if output is not Format.TABLE:
         emit(facts, output)
@@ -65,6 +69,7 @@ def queue_facts(raw: Json) -> Json:
         "fairShare": seen.get("fairShare", 0),
         "running": seen.get("running", 0),
         "waiting": seen.get("waiting", 0),
+        "budgets": seen.get("budgets", []),
         "ready": ready.get("status", "Unknown"),
         "reason": ready.get("reason", ""),
         "message": ready.get("message", ""),
@@ -115,6 +120,9 @@ def draw(screen: Console, rows: Sequence[Json]) -> None:
     top = rows[0]["depth"]
     screen.print(table("", columns, [line for row in rows for line in _lines(row, row["depth"] - top)]))
     draw_bookings(screen, rows)
+    if budgets := [line for row in rows for line in _budget_lines(row)]:
+        screen.print()
+        screen.print(table("", BUDGET_COLUMNS, budgets))
     wrong = [row for row in rows if row["ready"] == "False" or row["reason"] == "ModelUnknown"]
     for row in wrong:
         screen.print(f"{row['name']}: {row['message']}", markup=False, style="yellow")
@@ -133,3 +141,24 @@ def _lines(row: Json, depth: int) -> Iterator[tuple[object, ...]]:
             used.get("limit", ""),
         )
         yield (name if at == 0 else "", *models, *(whole if at == 0 else ("", "", "", "")))
+
+
+def _budget_lines(row: Json) -> Iterator[tuple[object, ...]]:
+    """Yield a line per budget of a queue: of how many hours how many are used, in which period, counted until when."""
+    for at, one in enumerate(row["budgets"]):
+        hours, used = one["hours"], one["usedHours"]
+        yield (
+            row["name"] if at == 0 else "",
+            one["model"],
+            f"{hours:.10g}",
+            f"{used:.10g}",
+            f"{max(hours - used, 0):.10g}",
+            _minute(one["periodStart"]),
+            _minute(one["periodEnd"]) if "periodEnd" in one else "none",
+            _minute(one["until"]),
+        )
+
+
+def _minute(moment: str) -> str:
+    """Shorten a time of the API to what people read."""
+    return f"{moment[:10]} {moment[11:16]}"

@@ -9,6 +9,7 @@ from crosstree.adapters.feeds import Feeds
 from crosstree.adapters.livecluster import LiveCluster
 from crosstree.core.ledger import suspects
 from crosstree.reconcilers.inventories import Inventories
+from crosstree.status.queue import used_parts
 from crosstree.telemetry.metrics import Metrics
 
 
@@ -36,6 +37,8 @@ class Gauges:
         self._metrics.suspects(
             {name: len(suspects(one.failures, now)) for name, one in self._live.store.clusters.items()}
         )
+        queues = self._live.store.queues
+        self._metrics.budgets((name, *part) for name in sorted(queues) for part in used_parts(queues[name]))
         if self._live.synced:
             self._accelerators()
         self._metrics.leading(leads=self._leads())

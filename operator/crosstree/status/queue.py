@@ -274,6 +274,16 @@ def _budget(budget: Budget, charged: Charged) -> dict[str, Any]:
     return row
 
 
+def used_parts(queue: Queue) -> list[tuple[str, float]]:
+    """Return which part of each budget is used, as stored, by model; all of one that is nothing."""
+    seconds = {one.model: one.seconds for one in queue.budgets}
+    return [
+        (one.model, one.used / seconds[one.model] if seconds[one.model] > 0 else 1.0)
+        for one in queue.charged
+        if one.model in seconds
+    ]
+
+
 def _lesson(one: Lesson) -> dict[str, Any]:
     return {
         "pattern": one.pattern,

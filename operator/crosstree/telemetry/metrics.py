@@ -127,6 +127,13 @@ class Metrics:
             ["cluster"],
             registry=registry,
         )
+        self._budgets = Gauge(
+            "crosstree_budget_used_ratio",
+            "Part of a JobQueue's budget of accelerator-hours that is used in this period, as its status says. At 1 "
+            "nothing more of it starts: raise spec.budgets, or wait for the next period (crosstree queues).",
+            ["queue", "model"],
+            registry=registry,
+        )
         self._watch_restarts = Counter(
             "crosstree_watch_restarts_total",
             "Watches that lost their place and listed everything again. More than a few an hour: the API server is "
@@ -199,6 +206,10 @@ class Metrics:
         """Set the number of suspect nodes per AICluster; what is not named is gone."""
         _replace(self._suspects, (((cluster,), count) for cluster, count in counts.items()))
 
+    def budgets(self, rows: Iterable[tuple[str, str, float]]) -> None:
+        """Set the part used of each budget, by (queue, model); what is not named is gone."""
+        _replace(self._budgets, (((queue, model), part) for queue, model, part in rows))
+
     def watches_restarted(self, totals: Mapping[str, int]) -> None:
         """Take over how often each watch has listed everything again since the start."""
         for resource, total in totals.items():
@@ -222,7 +233,7 @@ class Metrics:
         return generate_latest(self.registry)
 
 
-def _replace(gauge: Gauge, rows: Iterable[tuple[tuple[str, ...], int]]) -> None:
+def _replace(gauge: Gauge, rows: Iterable[tuple[tuple[str, ...], float]]) -> None:
     """Set a gauge to exactly these series, the first `MAX_SERIES` of them."""
     gauge.clear()
     for count, (labels, value) in enumerate(rows):

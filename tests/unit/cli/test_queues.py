@@ -147,3 +147,35 @@ def test_a_booking_that_the_operator_has_not_seen_yet_is_told_as_it_was_written(
     }
     (booking,) = rows(queue)[0]["calendar"]
     assert (booking["state"], booking["start"], booking["end"]) == ("Unknown", "2026-11-23T09:00:00Z", "")
+
+
+def test_budgets_are_told_below_the_tree(capsys: pytest.CaptureFixture[str]) -> None:
+    period = {"periodStart": "2026-01-01T00:00:00Z", "until": "2026-01-08T12:30:05Z"}
+    budgets = [
+        {"model": "*", "hours": 20000, "usedHours": 21000.5, "usedSeconds": 0, **period},
+        {"model": "h100", "hours": 5000, "usedHours": 1250.25, **period, "periodEnd": "2026-01-31T00:00:00Z"},
+    ]
+    draw(console(), rows(a_queue("plain"), a_queue("team", budgets=budgets)))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    told = lines[[line[:3] for line in lines].index(["QUEUE", "MODEL", "BUDGET"]) + 1 :]
+    assert told == [
+        ["team", "*", "20000", "21000.5", "0", "2026-01-01", "00:00", "none", "2026-01-08", "12:30"],
+        [
+            "h100",
+            "5000",
+            "1250.25",
+            "3749.75",
+            "2026-01-01",
+            "00:00",
+            "2026-01-31",
+            "00:00",
+            "2026-01-08",
+            "12:30",
+        ],
+    ]
+    assert queue_facts(a_queue("team", budgets=budgets))["budgets"] == budgets
+
+
+def test_without_budgets_nothing_is_said_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    draw(console(), rows(a_queue("plain")))
+    assert "BUDGET" not in capsys.readouterr().out

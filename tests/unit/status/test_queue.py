@@ -7,14 +7,16 @@ from dataclasses import replace
 
 import pytest
 
+from crosstree.core.budgets import Charged
 from crosstree.core.calendar import Booking
 from crosstree.core.cluster import Cluster, Queue
 from crosstree.core.job import Job, Placement, Progress
 from crosstree.core.plan import NodeShare
-from crosstree.core.queues import Quota
+from crosstree.core.queues import Budget, Quota
 from crosstree.core.quota import Usage
 from crosstree.core.workload import Gang
-from crosstree.status.queue import JobCounts, Standing, build, count, standing
+from crosstree.status.queue import JobCounts, Standing, build, count, standing, used_parts
+from crosstree.translate.stored import charged
 
 QUEUE = Queue("default", "u", 1, "3", 0.0)
 PLACED = Placement("p", "h100", "nvidia.com/gpu", (NodeShare("n0", 0, 4),))
@@ -269,3 +271,47 @@ def test_bookings_that_are_taken_back_leave_the_status():
     queue = replace(DEMO, calendar=(), observed={"calendar": [{"name": "monday"}]})
     assert at(0.0, queue)["calendar"] == []
     assert "calendar" not in at(0.0, a_queue("never"))
+
+
+HOUR, DAY = 3600.0, 86_400.0
+BUDGET = Budget("h100", 100 * HOUR, 0.0, DAY)
+
+
+def test_a_budget_says_what_is_used_in_which_period():
+    row = Charged("default", "h100", 45_000.0, DAY, DAY + 60)
+    queue = replace(QUEUE, budgets=(BUDGET,))
+    status = build(queue, Standing(), (), (row,), cluster_exists=True, now=0.0)
+    assert status["budgets"] == [
+        {
+            "model": "h100",
+            "hours": 100.0,
+            "usedHours": 12.5,
+            "usedSeconds": 45_000.0,
+            "periodStart": "1970-01-02T00:00:00Z",
+            "periodEnd": "1970-01-03T00:00:00Z",
+            "until": "1970-01-02T00:01:00Z",
+        }
+    ]
+    assert charged("default", status) == (row,)
+
+
+def test_what_is_used_is_stored_so_that_it_is_read_back_as_it_was():
+    row = Charged("default", "h100", 1234.5678, DAY, DAY + 60)
+    queue = replace(QUEUE, budgets=(BUDGET,))
+    once = build(queue, Standing(), (), (row,), cluster_exists=True, now=0.0)
+    again = build(queue, Standing(), (), charged("default", once), cluster_exists=True, now=0.0)
+    assert again == once
+
+
+def test_a_budget_that_is_taken_away_leaves_nothing_behind():
+    queue = replace(QUEUE, observed={"budgets": [{"model": "h100"}]})
+    assert build(queue, Standing(), (), (), cluster_exists=True, now=0.0)["budgets"] == []
+    assert "budgets" not in build(QUEUE, Standing(), (), (), cluster_exists=True, now=0.0)
+
+
+def test_the_part_used_of_nothing_is_all():
+    row = Charged("default", "h100", 90 * HOUR, 0.0, 60.0)
+    queue = replace(QUEUE, budgets=(BUDGET,), charged=(row,))
+    assert used_parts(queue) == [("h100", 0.9)]
+    assert used_parts(replace(queue, budgets=(replace(BUDGET, seconds=0.0),))) == [("h100", 1.0)]
+    assert used_parts(replace(queue, budgets=())) == []
