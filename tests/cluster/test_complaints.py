@@ -254,6 +254,29 @@ def test_13_a_group_uses_its_hours_and_waits_for_the_next_period(world: Operated
         assert datetime.fromisoformat(status["placement"]["since"]) >= begun + timedelta(minutes=1)
 
 
+def test_13b_a_run_lasts_no_longer_than_its_queue_allows(world: Operated) -> None:
+    """kueue#6587: wall time for a group."""
+    with queues(world, a_queue("all-13", maxRunTime="10s"), a_queue("short-13", parent="all-13")):
+        world.apply(a_job("declares", workers=1, queue="short-13", expectedDuration="1h"))
+        world.apply(a_job("lasts", workers=2, queue="short-13", checkpoint={"grace": "2m"}))
+        told = world.wait(lambda seen: seen.get("waiting"), "declares")["waiting"]
+        assert told["reason"] == "QueueNotAllowed"
+        assert "spec.expectedDuration is 1h, and JobQueue all-13 above short-13" in told["message"]
+        world.runs("lasts")
+        status = world.wait(lambda seen: seen.get("phase") == "Failed", "lasts", within=30)
+        end = world.condition("Finished", "lasts")
+        assert end["reason"] == "RunTimeExceeded"
+        assert (
+            "The run has lasted 10s, the longest that JobQueue all-13 above short-13 allows" in end["message"]
+        )
+        lasted = datetime.fromisoformat(status["finishedAt"]) - datetime.fromisoformat(
+            status["placement"]["since"]
+        )
+        assert timedelta(seconds=10) <= lasted < timedelta(seconds=20)
+        eventually(lambda: not world.pods("lasts"), within=30, what="its pods are gone")
+        assert (world.status("lasts")["attempt"], world.status("lasts")["restartsCharged"]) == (1, 0)
+
+
 def test_29_one_queue_has_a_limit_for_each_model_and_spills_over(world: Operated) -> None:
     """KAI#1087, #145: a quota per model, and one queue over all of them."""
     quotas = [{"model": H100, "limit": 16}, {"model": MI300X, "limit": 32}]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from crosstree.base.errors import SpecError
-from crosstree.core.cluster import Cluster
+from crosstree.core.cluster import Cluster, Queue
 from crosstree.core.job import Job
 
 
@@ -25,6 +25,7 @@ class VirtualStore:
 
     world: World
     clusters: dict[str, Cluster]
+    queues: dict[str, Queue] = field(default_factory=dict)
 
     @property
     def jobs(self) -> Mapping[str, Job]:

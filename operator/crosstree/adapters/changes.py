@@ -65,3 +65,8 @@ def spec_of(one: Domain | None) -> tuple[str, int, bool] | None:
     if isinstance(one, Cluster | Queue):
         return one.uid, one.generation, one.deleting
     return None
+
+
+def allowed(queue: Domain | None) -> float | None:
+    """Return how long runs of a JobQueue may last; None for ever, and of anything else."""
+    return queue.max_run_time if isinstance(queue, Queue) else None

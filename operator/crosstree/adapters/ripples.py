@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crosstree.adapters.changes import NodeUsers, counted, only_told, spec_of, unseated
+from crosstree.adapters.changes import NodeUsers, allowed, counted, only_told, spec_of, unseated
 from crosstree.adapters.layouts import Layouts
 from crosstree.adapters.neighbours import Listener
 from crosstree.adapters.pods import JobKey
@@ -47,19 +47,26 @@ class Ripples:
             self._mark_queues()  # they say which models of their quotas there are
         if isinstance(after, Queue) and isinstance(before, Queue) and before.lessons != after.lessons:
             self._waiting.taught(key)
+        if kind is Kind.QUEUE and allowed(before) != allowed(after):
+            for one in self._store.jobs.values():
+                if one.progress.placement is not None:
+                    self.job(one.key)
         if kind is Kind.JOB:
-            self._waiting.look_at(key)
-            if counted(before) != counted(after):
-                for job in (before, after):
-                    if isinstance(job, Job):
-                        self._mark_owners(job)
-            self._users.note(key, before, after)
+            self._job_stored(key, before, after)
         elif spec_of(before) != spec_of(after):
             self._respecified(kind, key)
         if only_told(before, after) and not unseated(before, after):
             self._listener.wake_lazily()
         else:
             self._listener.wake()
+
+    def _job_stored(self, key: str, before: Domain | None, after: Domain | None) -> None:
+        self._waiting.look_at(key)
+        if counted(before) != counted(after):
+            for job in (before, after):
+                if isinstance(job, Job):
+                    self._mark_owners(job)
+        self._users.note(key, before, after)
 
     def _respecified(self, kind: Kind, key: str) -> None:
         """An AICluster or JobQueue has another spec, came or went: every job and every queue may depend on it."""

@@ -19,6 +19,7 @@ from crosstree.core.job import Job
 from crosstree.core.plan import NodeShare, Wait
 from crosstree.core.pods import PodFact
 from crosstree.core.recovery import footprint
+from crosstree.core.runbound import bounded, run_bound
 from crosstree.core.runs import Runs
 from crosstree.core.shapes import Request
 from crosstree.core.tenure import Tenure
@@ -204,7 +205,7 @@ class Waiting:
             job.gang.workers * job.gang.devices,
             queue.lessons if queue is not None else (),
         )
-        return left(whole, work_done(job))
+        return bounded(left(whole, work_done(job)), run_bound(job.queue, self._store.queues))
 
     def taught(self, queue: str) -> None:
         """The memory of a queue changed: look at its waiting jobs of which it says something else by now."""

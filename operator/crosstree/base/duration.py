@@ -23,3 +23,11 @@ def parse(text: str) -> float:
         raise SpecError(f"{text!r} is not a duration; write it as 30s, 10m or 1h30m.")
     hours, minutes, seconds = (int(part or 0) for part in found.groups())
     return float(hours * 3600 + minutes * 60 + seconds)
+
+
+def text(seconds: float) -> str:
+    """Write a length as users do, in whole seconds: `36h`, `1h30m`, `45s`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
+    return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"

@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from crosstree.base import duration
 from crosstree.base.words import listed
 from crosstree.core import queuetree
 from crosstree.core.cluster import Cluster, Queue, Selector
 from crosstree.core.eligibility import selects
 from crosstree.core.job import Job
 from crosstree.core.plan import Wait, WaitReason
+from crosstree.core.runbound import run_bound
 from crosstree.core.workload import Gang, Requirement
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
@@ -89,6 +91,15 @@ def admit(
             WaitReason.QUEUE_NOT_ALLOWED,
             f"spec.priorityClassName is {job.priority_class!r} of value {priority}, and JobQueue {job.queue} takes "
             f"at most {queue.max_priority}. Classes it takes: {_some(allowed)}; or name none.",
+        )
+    bound, declared = run_bound(job.queue, queues), job.gang.expected
+    if bound is not None and declared is not None and declared.seconds > bound.seconds:
+        whose = bound.queue if bound.queue == job.queue else f"{bound.queue} above {job.queue}"
+        return _wait(
+            job,
+            WaitReason.QUEUE_NOT_ALLOWED,
+            f"spec.expectedDuration is {duration.text(declared.seconds)}, and JobQueue {whose} lets no run last longer "
+            f"than {duration.text(bound.seconds)}. Declare at most that, or name a queue that allows more.",
         )
     return replace(job.gang, priority=priority)
 

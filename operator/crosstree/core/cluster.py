@@ -162,6 +162,8 @@ class Queue:
     """How long its jobs ran, as its status says."""
     calendar: tuple[Booking, ...] = ()
     budgets: tuple[Budget, ...] = ()
+    max_run_time: float | None = None
+    """Seconds that a run may last in it and below; None for any."""
     charged: tuple[Charged, ...] = ()
     """What its budgets have been charged, as its status says."""
 

@@ -68,6 +68,10 @@ RESIZED = "Resized"
 """Cause of a restart that is no failure: an elastic gang goes on with another number of workers."""
 
 
+RUN_TIME_EXCEEDED = "RunTimeExceeded"
+"""Why a job ended that ran longer than its queue allows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recovery:
     """How the last failure is being, or was, recovered from; kept for the attempt that came of it.

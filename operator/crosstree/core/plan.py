@@ -14,7 +14,7 @@ class WaitReason(Enum):
     QUEUE_NOT_FOUND = "QueueNotFound"
     """There is no JobQueue of that name, or it serves another AICluster. Name one of those listed."""
     QUEUE_NOT_ALLOWED = "QueueNotAllowed"
-    """Its JobQueue takes no jobs of this namespace, or none of so high a priority. Name a queue that does."""
+    """Its JobQueue takes no jobs of this namespace, of so high a priority, or that run so long. Name one that does."""
     CLUSTER_NOT_FOUND = "ClusterNotFound"
     """There is no AICluster of that name, or none is named and there are several or none."""
     CLUSTER_NOT_READY = "ClusterNotReady"

@@ -63,3 +63,16 @@ class QueueSpec:
     rates: tuple[tuple[str, float], ...] = ()
     calendar: tuple[Booking, ...] = ()
     budgets: tuple[Budget, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunBound:
+    """A bound on every run of a queue.
+
+    Attributes:
+        queue: The queue that sets it: the job's own, or one above it.
+        seconds: From when a gang gets its place.
+    """
+
+    queue: str
+    seconds: float

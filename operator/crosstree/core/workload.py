@@ -80,6 +80,8 @@ class Source(Enum):
     """`spec.expectedDuration`."""
     LEARNED = "Learned"
     """From earlier jobs of the same queue, name pattern and size."""
+    BOUND = "Bound"
+    """Nothing is known but `spec.maxRunTime` of a queue, at which it is ended."""
     ASSUMED = "Assumed"
     """Nothing is known: a default."""
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from crosstree.base.errors import SpecError
-from crosstree.core.cluster import Cluster
+from crosstree.core.cluster import Cluster, Queue
 from crosstree.core.job import Job
 from crosstree.core.plan import Decision
 from crosstree.core.pods import NodeHealth, PodFact
@@ -27,6 +27,11 @@ class JobStore(Protocol):
     @property
     def clusters(self) -> Mapping[str, Cluster]:
         """AIClusters by name."""
+        ...
+
+    @property
+    def queues(self) -> Mapping[str, Queue]:
+        """JobQueues by name."""
         ...
 
     @property

@@ -86,6 +86,7 @@ class Reason(Enum):
     # Causes of a failure for good
     MAX_RESTARTS_EXCEEDED = "MaxRestartsExceeded"
     COMMAND_NOT_RUNNABLE = "CommandNotRunnable"
+    RUN_TIME_EXCEEDED = "RunTimeExceeded"
     # AICluster, AcceleratorPool, JobQueue
     READY = "Ready"
     NOT_READY = "NotReady"

@@ -208,6 +208,7 @@ def queue(raw: Json) -> Queue:
         max_priority=spec.priority.max,
         calendar=calendar(spec.calendar),
         budgets=budgets(spec.budgets, _time(meta.creation_timestamp)),
+        max_run_time=_seconds(spec.max_run_time),
         charged=charged(meta.name, raw.get("status")),
     )
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from crosstree.api.v1alpha1.common import Duration, Time, Wire
 from crosstree.api.v1alpha1.rules import Check, Rule, matches
+from crosstree.base import duration
 from crosstree.core.queues import ANY_MODEL
 
 _MOST_HOURS = 1_000_000_000_000
@@ -48,6 +49,19 @@ Moment = Annotated[
     Field(max_length=20),
     matches(
         _MOMENT, "'{value}' is not a time between 2000 and 2099; write it in UTC, as 2026-01-31T00:00:00Z."
+    ),
+]
+
+
+RunTime = Annotated[
+    str,
+    Field(max_length=22),
+    Check(
+        f"self.matches('[1-9]') && self.matches('{duration.PATTERN}')",
+        "'{value}' is no time that a run may last; write it as 30m, 24h or 1h30m.",
+        lambda text: (
+            re.search("[1-9]", text) is not None and re.fullmatch(duration.PATTERN, text) is not None
+        ),
     ),
 ]
 

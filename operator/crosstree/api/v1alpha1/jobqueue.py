@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from crosstree.api.v1alpha1.budgets import Budget, BudgetUse
+from crosstree.api.v1alpha1.budgets import Budget, BudgetUse, RunTime
 from crosstree.api.v1alpha1.calendar import WITHIN_LIMITS, BookingState, QueueBooking
 from crosstree.api.v1alpha1.common import (
     AGE,
@@ -134,6 +134,11 @@ class JobQueueSpec(Wire):
     budgets: Annotated[list[Budget], Field(max_length=64), MapBy(("model",), ("model",))] = []
     """Accelerator-hours that it, with all queues below it, may use in a stretch of time, by accelerator model; none
     means no such bound."""
+    max_run_time: RunTime | None = None
+    """How long a run of a job may last here and in all queues below, from when it gets its place; of several queues
+    above one another, the least counts. A job that declares a longer `expectedDuration` is not taken; one that runs
+    longer is told to save its work, as if it made room for another, and has failed. Left out, there is no such
+    bound."""
 
     RULES = (WITHIN_LIMITS,)
 

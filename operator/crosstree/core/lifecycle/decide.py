@@ -17,6 +17,7 @@ from crosstree.core.lifecycle.facts import (
     ENDED,
     JobFacts,
     finished,
+    outlived,
     since,
     squatters,
     told_at,
@@ -46,6 +47,7 @@ from crosstree.core.lifecycle.moves import (
     Withdraw,
 )
 from crosstree.core.lifecycle.refusal import backoff
+from crosstree.core.lifecycle.run_time import over_at, run_over
 from crosstree.core.plan import Place, Resize, Wait, WaitReason
 from crosstree.core.pods import PodFact, PodPhase
 from crosstree.core.snapshot import NodeState
@@ -156,6 +158,8 @@ def next_move(facts: JobFacts) -> Move:
 
 def _end(facts: JobFacts) -> Move | None:
     """Return how the attempt ends by all that is wrong, for the gang or for one worker, or by order; None if not."""
+    if over := run_over(facts):
+        return over
     leaving = on_its_way(facts)
     if leaving is not None:
         return node_fault(facts) or _sweep(facts, (leaving,))
@@ -179,9 +183,9 @@ def _ordered(facts: JobFacts) -> Move | None:
 def _after_the_end(facts: JobFacts) -> Move:
     ttl, ended = facts.job.ttl_after_finished, facts.job.progress.finished_at
     end = None if ttl is None or ended is None else ended + ttl
-    if end is not None and facts.now >= end:
-        return Expire()
     running = tuple(pod for pod in facts.own if pod.phase not in ENDED)
+    if end is not None and facts.now >= end and not (running and outlived(facts.job.progress)):
+        return Expire()
     if not running:
         return Hold(until=end)
     sweep = _sweep(facts, running)
@@ -281,4 +285,6 @@ def _next_deadline(facts: JobFacts) -> float | None:
     placed = since(progress, "Placed")
     if placed is not None and not was_ready(progress):
         times.append(placed + QUIET_START)
+    if (over := over_at(facts)) is not None:
+        times.append(over)
     return min((at for at in times if at > facts.now), default=None)

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from crosstree.base.clock import from_rfc3339
 from crosstree.base.errors import SpecError
 from crosstree.base.names import pod_name
-from crosstree.core.job import RESIZED, Job, Progress
+from crosstree.core.job import RESIZED, RUN_TIME_EXCEEDED, Job, Progress
 from crosstree.core.plan import Decision, WaitReason
 from crosstree.core.pods import NodeHealth, PodFact, PodPhase
+from crosstree.core.queues import RunBound
 from crosstree.core.snapshot import NodeState
 
 ENDED = frozenset({PodPhase.SUCCEEDED, PodPhase.FAILED})
@@ -38,6 +39,7 @@ class JobFacts:
         grace: Seconds a node or device may be unwell before the gang leaves it.
         unreachable_timeout: Seconds a node may be silent before what was told to go there is removed by force.
         now: Seconds since the epoch.
+        bound: How long its runs may last; None for any time.
         own: Pods that this very object owns, of any attempt.
         current: Its pods of the current attempt, by index.
     """
@@ -50,6 +52,7 @@ class JobFacts:
     grace: float = 30.0
     unreachable_timeout: float = 300.0
     now: float = 0.0
+    bound: RunBound | None = None
     own: tuple[PodFact, ...] = field(init=False, repr=False)
     current: Mapping[int, PodFact] = field(init=False, repr=False)
     _node: Mapping[str, NodeHealth] = field(init=False, repr=False)
@@ -187,6 +190,11 @@ def held_since(progress: Progress) -> float | None:
     if progress.placement is None or progress.placement.since is not None:
         return None if progress.placement is None else progress.placement.since
     return progress.started_at if withdrawing(progress) else since(progress, "Placed")
+
+
+def outlived(progress: Progress) -> bool:
+    """Tell whether the job was ended because it ran longer than its queue allows."""
+    return finished(progress) and condition(progress, "Finished").get("reason") == RUN_TIME_EXCEEDED
 
 
 def waits_for(progress: Progress) -> WaitReason | None:

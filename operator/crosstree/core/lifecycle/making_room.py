@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from crosstree.core.checkpoint import LONGEST_GRACE, saved_at
 from crosstree.core.job import Job
-from crosstree.core.lifecycle.facts import JobFacts, finished, preempted, resizing, since, waits_for
+from crosstree.core.lifecycle.facts import JobFacts, finished, outlived, preempted, resizing, since, waits_for
 from crosstree.core.lifecycle.moves import Cause, Move, Preempt, StorePlacement, Suspend
 from crosstree.core.plan import Decision, Evict, Promise, Resize, Wait, WaitReason
 from crosstree.core.pods import PodFact
@@ -46,10 +46,11 @@ def stopped_for_another(facts: JobFacts) -> Preempt | None:
 def time_to_save(facts: JobFacts) -> float | None:
     """Return how many seconds pods that are told to go now have for saving; None for what their own template says.
 
-    A gang that makes room has `spec.checkpoint.grace`, and never less than its own template gives it; neither for ever.
+    A gang that makes room, or whose time is over, has `spec.checkpoint.grace`, and never less than its own template
+    gives it; neither for ever.
     """
     progress = facts.job.progress
-    if not (preempted(progress) or resizing(progress)):
+    if not (preempted(progress) or resizing(progress) or outlived(progress)):
         return None
     own, grace = own_grace(facts.job), min(facts.job.checkpoint.grace, LONGEST_GRACE)
     return LONGEST_GRACE if own > LONGEST_GRACE else grace if grace > own else None
@@ -58,8 +59,9 @@ def time_to_save(facts: JobFacts) -> float | None:
 def saved_since(facts: JobFacts) -> bool:
     """Tell whether a job that makes room has saved its work since it was told to: it has nothing left to lose."""
     progress = facts.job.progress
-    asked = since(progress, "Placed")
-    if asked is None or not (preempted(progress) or resizing(progress)):
+    over = outlived(progress)
+    asked = progress.finished_at if over else since(progress, "Placed")
+    if asked is None or not (preempted(progress) or resizing(progress) or over):
         return False
     return saved_at(facts.job.checkpoint, facts.own, asked, facts.now) > asked
 

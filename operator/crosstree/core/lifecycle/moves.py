@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import assert_never
 
-from crosstree.core.job import RESIZED, Held, Placement, Progress, Recovery, Restart
+from crosstree.core.job import RESIZED, RUN_TIME_EXCEEDED, Held, Placement, Progress, Recovery, Restart
 from crosstree.core.lifecycle.facts import held_since, recovering
 from crosstree.core.plan import Place, WaitReason
 from crosstree.core.pods import PodFact
@@ -53,6 +53,8 @@ class Cause(Enum):
     """The gang was stopped for a job of higher priority. Not charged; it waits at its old age."""
     RECLAIMED = "Reclaimed"
     """The gang was stopped because its queue had borrowed what another queue is guaranteed and now needs."""
+    RUN_TIME_EXCEEDED = RUN_TIME_EXCEEDED
+    """A run lasted longer than `spec.maxRunTime` of its JobQueue, or of one above it, allows. It is not repeated."""
     RESIZED = RESIZED
     """An elastic gang starts again with another number of workers: more where nobody waits for what is idle, fewer
     to make room for another job."""

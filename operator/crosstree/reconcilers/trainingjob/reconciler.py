@@ -32,6 +32,7 @@ from crosstree.core.lifecycle import (
     stands,
 )
 from crosstree.core.plan import Evict, Place, Resize
+from crosstree.core.runbound import run_bound
 from crosstree.engine.work import Again, Done, Outcome
 from crosstree.reconcilers.ports import Facts, Writer
 from crosstree.reconcilers.trainingjob import finish
@@ -131,6 +132,7 @@ class TrainingJobReconciler:
             decision=decision,
             served=live.served(job),
             now=now,
+            bound=run_bound(job.queue, live.store.queues),
         )
         if not isinstance(cluster, Cluster):
             return facts

@@ -1,0 +1,32 @@
+"""How long a run may last: the least that its queue, or one above it, allows. It bounds what is expected of it, too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from crosstree.core.cluster import Queue
+from crosstree.core.expect import DECLARED_CONFIDENCE
+from crosstree.core.queues import RunBound
+from crosstree.core.queuetree import upwards
+from crosstree.core.workload import Expectation, Source
+
+
+def run_bound(name: str, queues: Mapping[str, Queue]) -> RunBound | None:
+    """Return the least bound of a queue and those above it, the nearest of equal ones; None if there is none."""
+    queue = queues.get(name)
+    found = [
+        RunBound(one.name, one.max_run_time)
+        for one in (upwards(queue, queues) if queue is not None else ())
+        if one.max_run_time is not None
+    ]
+    return min(found, key=lambda one: one.seconds, default=None)
+
+
+def bounded(expected: Expectation, bound: RunBound | None) -> Expectation:
+    """Return how long a run will last at most: whatever is expected, it is over when its time is."""
+    if bound is None or (expected.confidence > 0 and expected.seconds <= bound.seconds):
+        return expected
+    if expected.confidence <= 0:
+        return Expectation(bound.seconds, Source.BOUND, DECLARED_CONFIDENCE)
+    return replace(expected, seconds=bound.seconds)
