@@ -89,7 +89,7 @@ class Desk:
         barred = [(model, self.purse.overdraft(gang, model)) for model in ranked]
         found = [one for _, one in barred if one is not None]
         for one in found:
-            self.note_due(one.period.end)
+            self.note_due(one.again)
         if not found:
             return gang
         left = tuple(model for model, one in barred if one is None)

@@ -36,6 +36,7 @@ class Overdraft:
         asked: What the gang is expected to use; None if it is not known how long it runs.
         period: The one that runs.
         opens: When the next one begins, if it has room for the gang as far as anybody can tell; None if not.
+        again: When to ask again though nothing changes; `math.inf` where no period will ever have room.
     """
 
     queue: str
@@ -47,6 +48,7 @@ class Overdraft:
     asked: float | None
     period: Period
     opens: float | None
+    again: float
 
 
 @dataclass(slots=True)
@@ -60,11 +62,14 @@ class _Page:
     due: float = 0.0
     coming: list[tuple[float, float]] = field(default_factory=list)
     """Of each gang whose end is known, what it uses a second and until when."""
+    following: float | None = None
+    """What they are expected to use in the next period, once asked for."""
 
     def expect(self, rate: float, begin: float, end: float) -> None:
         """Speak for what a gang is going to use."""
         self.due += rate * (min(end, self.period.end) - begin)
         self.coming.append((rate, end))
+        self.following = None
 
     def lacks(self, asked: float | None) -> bool:
         """Say whether too little is left for a gang; for one of unknown length, nothing."""
@@ -72,14 +77,23 @@ class _Page:
         slack = SLACK * self.budget.seconds
         return left <= slack if asked is None else asked > left + slack
 
+    def could_hold(self, asked: float | None) -> bool:
+        """Say whether a period that nobody has used any of would have room for a gang, and there is another one."""
+        empty = _Page(self.queue, self.budget, self.period, 0.0)
+        return not math.isinf(self.period.end) and not empty.lacks(asked)
+
     def opens(self, asked: float | None) -> float | None:
         """Return when the next period begins, unless that has no room for a gang either."""
         start, every = self.period.end, self.budget.every
         if math.isinf(start) or every is None:
             return None
-        due = sum(rate * (min(end, start + every) - start) for rate, end in self.coming if end > start)
-        following = _Page(self.queue, self.budget, Period(start, start + every), 0.0, due)
-        return None if following.lacks(asked) else start
+        end = start + every
+        if self.following is None:
+            self.following = sum(
+                rate * (min(until, end) - start) for rate, until in self.coming if until > start
+            )
+        next_page = _Page(self.queue, self.budget, Period(start, end), 0.0, self.following)
+        return None if next_page.lacks(asked) else start
 
 
 class Purse:
@@ -126,26 +140,27 @@ class Purse:
 
     def overdraft(self, gang: Gang, model: str) -> Overdraft | None:
         """Return the first budget, from the gang's queue upwards, that has too little left for it on a model."""
-        if not gang.devices:
+        pages = [one for one in self._of(gang.queue) if one.budget.model in (ANY_MODEL, model)]
+        asks = [(page, self._asked(gang, model, page)) for page in pages if gang.devices]
+        short = [(page, asked) for page, asked in asks if page.lacks(asked)]
+        if not short:
             return None
-        for page in self._of(gang.queue):
-            if page.budget.model not in (ANY_MODEL, model):
-                continue
-            asked = self._asked(gang, model, page)
-            if page.lacks(asked):
-                budget = page.budget
-                return Overdraft(
-                    page.queue,
-                    budget.model,
-                    model,
-                    budget.seconds,
-                    page.used,
-                    page.due,
-                    asked,
-                    page.period,
-                    self._opens(gang, model),
-                )
-        return None
+        starts = [page.opens(asked) for page, asked in short]
+        known = [one for one in starts if one is not None]
+        hopeful = all(page.could_hold(asked) for page, asked in short)
+        page, asked = short[0]
+        return Overdraft(
+            page.queue,
+            page.budget.model,
+            model,
+            page.budget.seconds,
+            page.used,
+            page.due,
+            asked,
+            page.period,
+            opens=max(known) if len(known) == len(starts) else None,
+            again=min(one.period.end for one, _ in short) if hopeful else math.inf,
+        )
 
     def take(self, gang: Gang, model: str, devices: int) -> None:
         """Speak for what a gang that starts now is expected to use."""
@@ -153,16 +168,6 @@ class Purse:
         if self._pages and devices and seconds is not None:
             whole = gang.workers * gang.devices * seconds
             self._expect(gang.queue, model, devices, self._now + whole / devices)
-
-    def _opens(self, gang: Gang, model: str) -> float | None:
-        """Return when all budgets above a gang that have too little left now begin anew; None if one never does."""
-        starts = []
-        for page in self._of(gang.queue):
-            asked = self._asked(gang, model, page)
-            if page.budget.model in (ANY_MODEL, model) and page.lacks(asked):
-                starts.append(page.opens(asked))
-        known = [one for one in starts if one is not None]
-        return max(known) if known and len(known) == len(starts) else None
 
     def _asked(self, gang: Gang, model: str, page: _Page) -> float | None:
         """Return what a gang is expected to use on a page: fewer workers take longer, in all they use the same."""

@@ -10,6 +10,7 @@ from crosstree.adapters.resources import Kind
 from crosstree.base.clock import to_rfc3339
 from crosstree.core.checkpoint import Checkpoint
 from crosstree.core.cluster import Cluster, PoolObject, Queue
+from crosstree.core.expect import DECLARED_CONFIDENCE
 from crosstree.core.job import Job
 from crosstree.core.queues import Quota
 from crosstree.core.running import Running
@@ -249,3 +250,22 @@ def test_what_happens_to_one_gang_leaves_all_others_the_same_objects(world: Worl
         True,
         True,
     ]
+
+
+def test_a_queue_that_bounds_its_runs_tells_when_an_unknown_one_has_ended(world: World) -> None:
+    bounded = Queue("default", "uid-q", 2, "2", 0.0, max_run_time=7200.0)
+    world.put(Kind.QUEUE, bounded)
+    job = a_job()
+    world.put(Kind.JOB, job)
+    (gang,) = world.east.gangs
+    assert gang.expected == Expectation(7200.0, Source.BOUND, DECLARED_CONFIDENCE)
+    world.live.apply(plan(place(job, "n1", "n2")))
+    assert running(world)["default/j"].ends == world.clock.now() + 7200
+
+
+def test_another_bound_is_told_to_those_that_run(world: World) -> None:
+    job = a_job()
+    world.put(Kind.JOB, placed(job, "n1", "n2"))
+    world.heard.marks.clear()
+    world.put(Kind.QUEUE, Queue("default", "uid-q", 2, "2", 0.0, max_run_time=7200.0))
+    assert (Kind.JOB, "default/j") in world.heard.marks

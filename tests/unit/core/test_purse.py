@@ -111,8 +111,10 @@ def test_what_nobody_knows_the_length_of_needs_something_to_be_left() -> None:
 
 
 def test_more_than_the_whole_budget_is_never_expected_to_fit() -> None:
-    wait = told(a_cluster(team(expected=known(20)), queues=(a_queue(100),)))
+    snapshot = a_cluster(team(expected=known(20)), queues=(a_queue(100),))
+    wait = told(snapshot)
     assert wait.forecast is None
+    assert run_cycle(snapshot, Policy(), NOW).due is None, "no period will have room for it"
     assert "That is more than the whole budget: ask for fewer accelerators or less time" in wait.message
 
 
