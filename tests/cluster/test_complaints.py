@@ -249,6 +249,13 @@ def test_13_a_group_uses_its_hours_and_waits_for_the_next_period(world: Operated
         seconds = datetime.fromisoformat(held["finishedAt"]) - datetime.fromisoformat(
             held["placement"]["since"]
         )
+        written = world.kubectl.get("jobqueue", "group-13")["metadata"]["resourceVersion"]
+        always(
+            lambda: world.kubectl.get("jobqueue", "group-13")["metadata"]["resourceVersion"],
+            during=3.0,
+            holds=lambda version: version == written,
+            every=0.5,
+        )
         assert row["usedSeconds"] == 16 * seconds.total_seconds()
         status = world.wait(lambda seen: seen.get("startedAt"), "third", within=60)
         assert datetime.fromisoformat(status["placement"]["since"]) >= begun + timedelta(minutes=1)

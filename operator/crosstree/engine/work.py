@@ -15,6 +15,10 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 
 
+STALE = 64
+"""Delays that were overtaken and are remembered all the same, beside twice as many as there are keys that wait."""
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """Nothing to do until something changes."""
@@ -60,6 +64,11 @@ class WorkQueue(Generic[K]):
         """Number of keys that workers hold."""
         return len(self._busy)
 
+    @property
+    def remembered(self) -> int:
+        """Number of delays that take up memory, those included that have been overtaken."""
+        return len(self._heap)
+
     def add(self, key: K) -> None:
         """Ask for a look at `key` as soon as a worker is free; a delay it was waiting for is over."""
         self._due.pop(key, None)
@@ -79,6 +88,10 @@ class WorkQueue(Generic[K]):
             return
         self._due[key] = due
         self._pushed += 1
+        if len(self._heap) > STALE + 2 * len(self._due):
+            # Delays that were overtaken would lie there until they are over, some for weeks.
+            self._heap = [one for one in self._heap if self._due.get(one[2]) == one[0]]
+            heapq.heapify(self._heap)
         heapq.heappush(self._heap, (due, self._pushed, key))
         self.release()
 

@@ -117,3 +117,17 @@ async def test_every_waiting_worker_gets_its_own_key(queue):
     for key in ("a", "b", "c"):
         queue.add(key)
     assert sorted(await asyncio.gather(*workers)) == ["a", "b", "c"]
+
+
+async def test_delays_that_were_overtaken_are_forgotten(queue, clock):
+    for _ in range(1000):
+        queue.add_after("a", 1e6)
+        queue.add("a")
+        assert await queue.get() == "a"
+        queue.done("a")
+    queue.add_after("b", 5.0)
+    queue.add_after("a", 10.0)
+    assert queue.remembered < 200
+    clock.advance(10.0)
+    queue.release()
+    assert await drain(queue) == ["b", "a"]

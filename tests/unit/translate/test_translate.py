@@ -10,18 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crosstree import translate
-from crosstree.base.clock import LAST
+from crosstree.base.clock import LAST, from_rfc3339
 from crosstree.base.errors import SpecError
 from crosstree.core.accelerator import IntraNode, Rule
+from crosstree.core.budgets import Charged
 from crosstree.core.calendar import Booking
 from crosstree.core.cluster import Binding, DeclaredProfile, Preset, Selector
 from crosstree.core.health import Action, HealthPolicy, HealthRule
-from crosstree.core.job import Placement, Progress, Restart
+from crosstree.core.job import Held, Placement, Progress, Restart
 from crosstree.core.manners import Backfill, Manners, Preemption
 from crosstree.core.plan import NodeShare, Span
 from crosstree.core.queues import Budget, QueueSpec, Quota
 from crosstree.core.topology import LevelSpec
 from crosstree.core.workload import Expectation, Groups, NodeConstraint, Requirement, Source, Toleration
+from crosstree.translate.stored import progress
 from tests.support.bad_objects import good_objects, merged
 
 GOOD = {good["kind"]: good for good in good_objects()}
@@ -355,8 +357,40 @@ def test_a_queue_has_its_place_in_the_tree_and_its_quotas_in_order() -> None:
         ),
         budgets=(Budget("*", 1800.0), Budget("nvidia-h100-sxm", 18_000_000.0, 1_767_225_600.0, 2_592_000.0)),
     )
+    assert queue.max_run_time == 86_400.0
     assert (queue.namespaces, queue.priority, queue.max_priority) == (Selector((("team", "a"),)), 0, 1000)
     assert translate.queue({"metadata": {"name": "default"}}).spec == QueueSpec("default")
+
+
+def test_the_first_period_of_a_budget_begins_when_its_queue_was_made() -> None:
+    raw = merged(GOOD["JobQueue"], {"metadata": {"creationTimestamp": "2026-03-01T00:00:00Z"}})
+    assert translate.queue(raw).budgets[0].start == from_rfc3339("2026-03-01T00:00:00Z")
+
+
+def test_what_a_queue_was_charged_is_read_back_and_what_makes_no_sense_is_not_there() -> None:
+    row = {
+        "model": "*",
+        "usedSeconds": 5,
+        "periodStart": "2026-03-01T00:00:00Z",
+        "until": "2026-03-02T00:00:00Z",
+    }
+    bad = [{**row, "usedSeconds": -1}, {**row, "usedSeconds": True}, {**row, "until": "soon"}, {}, 7]
+    raw = {"metadata": {"name": "q"}, "status": {"budgets": [*bad, row]}}
+    start = from_rfc3339("2026-03-01T00:00:00Z")
+    assert translate.queue(raw).charged == (Charged("q", "*", 5.0, start, start + 86_400),)
+
+
+def test_places_that_were_given_back_are_read_as_far_as_they_make_sense() -> None:
+    run = {
+        "queue": "q",
+        "model": "h100",
+        "workers": 2,
+        "since": "2026-03-01T00:00:00Z",
+        "until": "2026-03-01T00:01:00Z",
+    }
+    start = from_rfc3339("2026-03-01T00:00:00Z")
+    found = progress({"runs": [run, {**run, "since": "then"}, None, {"workers": 3}]}).runs
+    assert found == (Held("q", "h100", 2, start, start + 60),)
 
 
 def test_reading_a_job_costs_well_under_a_millisecond() -> None:
