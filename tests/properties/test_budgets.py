@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crosstree.core.budgets import IN_FLIGHT, Charged, Stint, charge, period_at, settle
-from crosstree.core.queues import ANY_MODEL, Budget
+from crosstree.core.budgets import HOUR, IN_FLIGHT, Charged, Stint, charge, period_at, settle
+from crosstree.core.queues import ANY_MODEL, Budget, QueueSpec
+from tests.scenarios.stage import H100, NOW, Stage
 
 T0 = 1_700_000_000.0
 MODELS = ("h100", "mi300")
@@ -125,3 +126,58 @@ def test_looking_again_when_asked_to_leaves_nothing_uncharged(steps: list[Step],
         assert all(one.ended <= row.until for one in mine if one.ended <= now - IN_FLIGHT - 1)
         again = settle("q", (budget,), done.charged, told, RATES, now)
         assert again.charged == done.charged
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A job that somebody submits."""
+
+    queue: str
+    workers: int
+    hours: int
+    wait: int
+    elastic: bool
+
+
+ASKED = st.lists(
+    st.builds(
+        Asked,
+        st.sampled_from(("group", "team-a", "team-b", "else")),
+        st.integers(1, 4),
+        st.integers(1, 6),
+        st.integers(0, 3),
+        st.booleans(),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(asked=ASKED, whole=st.integers(0, 300), part=st.integers(0, 300), restarts=st.sets(st.integers(0, 11)))
+def test_who_says_how_long_his_jobs_run_never_uses_more_than_there_is(
+    asked: list[Asked], whole: int, part: int, restarts: set[int]
+) -> None:
+    """Of the group, of each team below it, and of nobody else; whoever asks later and however often all begins anew."""
+    hours = {"group": whole, "team-a": part}
+    tree = (
+        QueueSpec("group", budgets=(Budget(ANY_MODEL, whole * HOUR, NOW),)),
+        QueueSpec("team-a", "group", budgets=(Budget(H100, part * HOUR, NOW),)),
+        QueueSpec("team-b", "group"),
+    )
+    stage = Stage(leaves=2, nodes=4, queues=tree)
+    for number, one in enumerate(asked):
+        sizes = tuple(range(one.workers, 0, -1)) if one.elastic and one.workers > 1 else ()
+        stage.submit(f"j{number}", workers=one.workers, runs=one.hours * HOUR, queue=one.queue, sizes=sizes)
+        if number in restarts:
+            stage.restart_operator()
+        stage.after(one.wait * HOUR)
+    stage.after(400 * HOUR)
+    used = dict.fromkeys(hours, 0.0)
+    for number, one in enumerate(asked):
+        ran = f"j{number}" in stage.finished
+        assert ran or stage.started(f"j{number}") is None, "whoever starts is let come to its end"
+        for name in ("group", *((one.queue,) if one.queue == "team-a" else ())) if ran else ():
+            if one.queue != "else":
+                used[name] += 8 * one.workers * one.hours
+    assert all(used[name] <= hours[name] for name in hours), (used, hours)
+    assert all(f"j{number}" in stage.finished for number, one in enumerate(asked) if one.queue == "else")
