@@ -140,9 +140,9 @@ class Fence:
 
         Only of its own queue or one above, and where others are stopped for what a queue is guaranteed.
         """
-        if not self._reclaims:
-            return None
         devices = workers * gang.devices
+        if not self._reclaims or not devices:
+            return None
         best: tuple[str, float] | None = None
         own = self._tree.chain(gang.queue)
         for queue, booking in self._bookings:

@@ -73,10 +73,9 @@ class JobQueueReconciler:
         )
         target = Target(KIND, PLURAL, name, queue.resource_version, queue.observed)
         written = await self._statuses.write(target, status, now)
-        booked = [
-            one for one in store.queues.values() if one.calendar and queue in upwards(one, store.queues)
-        ]
-        turn = next_turn((one.spec for one in booked), now)
+        booked = (one for one in store.queues.values() if one.calendar)
+        below = (one for one in booked if name in (each.name for each in upwards(one, store.queues)))
+        turn = next_turn((one.spec for one in below), now)
         again = min(budgets.again, inf if turn is None else min(turn, now + LONGEST))
         return written if isinf(again) else Again(max(again - now, 0.0))
 

@@ -46,14 +46,16 @@ def overbooked(
         places: For each AICluster that it serves: its queues, and its usable accelerators by model.
         now: Seconds since the epoch.
     """
-    found = []
+    found, known = [], tuple(places)
     wanted = {
         (max(one.start, now), booking.model, one.start)
         for booking in bookings
         if (one := window(booking, now))
     }
-    for queues, usable in places:
-        for at, model, start in sorted(wanted):
+    for at, model, start in sorted(wanted):
+        # A queue may serve AIClusters of other models: those say nothing, unless there is the model nowhere.
+        there = [place for place in known if place[1].get(model)] or known
+        for queues, usable in there:
             booked, guaranteed = promised(queues, model, at)
             if guaranteed > usable.get(model, 0):
                 found.append(Overbooked(start, model, booked, guaranteed, usable.get(model, 0)))

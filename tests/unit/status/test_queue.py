@@ -273,6 +273,13 @@ def test_bookings_that_are_taken_back_leave_the_status():
     assert "calendar" not in at(0.0, a_queue("never"))
 
 
+def test_an_ai_cluster_without_the_model_says_nothing_of_a_queue_that_serves_all():
+    other = replace(WEST, observed={"pools": [{"model": "mi300x", "healthy": 8}]})
+    assert the_standing("demo", DEMO, clusters=(EAST, other)).overbooked is None
+    found = the_standing("demo", DEMO, clusters=(other,)).overbooked
+    assert found is not None and (found.booked, found.usable) == (96, 0)
+
+
 HOUR, DAY = 3600.0, 86_400.0
 BUDGET = Budget("h100", 100 * HOUR, 0.0, DAY)
 
