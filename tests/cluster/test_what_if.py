@@ -124,6 +124,19 @@ def test_a_snapshot_replays_without_the_cluster_and_answers_the_same(cluster: Cl
         assert (live["reason"], live["placement"]) == (file["reason"], file["placement"])
 
 
+def test_a_queue_refuses_what_it_does_not_take_from_a_file_as_well(cluster: Cluster) -> None:
+    spec = {"namespaceSelector": {"matchLabels": {"team": "a"}}}
+    cluster.kubectl.apply(
+        {"apiVersion": API_VERSION, "kind": "JobQueue", "metadata": {"name": "closed"}, "spec": spec}
+    )
+    file, taken = cluster.file("closed.yaml", a_job("closed", 1, queue="closed")), cluster.path("closed.json")
+    cluster("snapshot", "-o", taken)
+    asked = ("simulate", "--what-if", "--job", file)
+    for told in (cluster(*asked, code=2), cluster(*asked, "--snapshot", taken, code=2, live=False)):
+        assert f"takes only jobs of namespaces with team=a, and {NAMESPACE} is none" in " ".join(told.split())
+    cluster.kubectl("delete", "jobqueue", "closed")
+
+
 def test_a_drain_names_the_job_that_has_to_move(cluster: Cluster) -> None:
     cluster.kubectl.apply(a_job("moved", 1))
     placed = eventually(lambda: placement_of(cluster, "moved"), within=30)
