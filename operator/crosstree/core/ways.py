@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from crosstree.core.calendar import following
 from crosstree.core.candidates import wanted
 from crosstree.core.cycle import run_cycle
+from crosstree.core.expect import DECLARED_CONFIDENCE, or_assumed
 from crosstree.core.plan import Place
 from crosstree.core.policy import Policy
 from crosstree.core.room import for_gang
 from crosstree.core.sizes import fixed_at, smallest
 from crosstree.core.snapshot import Pool, Snapshot
-from crosstree.core.workload import NARROWEST, Gang
+from crosstree.core.workload import NARROWEST, Expectation, Gang, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,23 @@ def alone(snapshot: Snapshot, gang: Gang, policy: Policy, now: float) -> Place |
 def ways_out(snapshot: Snapshot, gang: Gang, policy: Policy, now: float) -> tuple[Way, ...]:
     """List the small changes that would start the gang now, the least first. Costs one cycle per change."""
     found: list[Way] = []
-    for change, changed in _changes(snapshot, gang):
+    for change, changed in (*_in_time(snapshot, gang, now), *_changes(snapshot, gang)):
         place = alone(snapshot, changed, policy, now)
         if place is not None:
             found.append(Way(change, place))
     return tuple(found)
+
+
+def _in_time(snapshot: Snapshot, gang: Gang, now: float) -> Iterator[tuple[str, Gang]]:
+    """Offer to be gone, to the minute, before the next booking of a model it takes comes into force."""
+    models = {pool.profile.id for pool in pools_of(snapshot, gang)}
+    openings = (
+        following(one, now) for queue in snapshot.queues for one in queue.calendar if one.model in models
+    )
+    minutes = int(min((one.start for one in openings if one is not None), default=now) - now) // 60
+    if 0 < 60 * minutes < or_assumed(gang.expected).seconds:
+        expected = Expectation(60.0 * minutes, Source.DECLARED, DECLARED_CONFIDENCE)
+        yield f"with spec.expectedDuration: {minutes}m", replace(gang, expected=expected)
 
 
 def _changes(snapshot: Snapshot, gang: Gang) -> Iterator[tuple[str, Gang]]:

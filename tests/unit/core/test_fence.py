@@ -14,6 +14,7 @@ from crosstree.core.plan import Place, Wait
 from crosstree.core.policy import Policy
 from crosstree.core.queues import QueueSpec
 from crosstree.core.snapshot import NodeState
+from crosstree.core.ways import ways_out
 from crosstree.core.workload import Expectation, Gang, Source
 from tests.support.builders.core import H100, a_gang, a_pool, a_snapshot
 
@@ -95,6 +96,15 @@ def test_the_sentence_stays_while_the_clock_goes_on():
     )
     said = [run_cycle(view, Policy(), NOW + second).decisions[0] for second in (0, 60, 600)]
     assert {one.message for one in said if isinstance(one, Wait)} == {said[0].message}
+
+
+def test_being_gone_in_time_is_a_way_out_for_who_would_still_be_there():
+    booked = replace(a_snapshot(a_pool(leaves=2, nodes=4)), queues=(a_queue("q", 64),))
+    assert [way.change for way in ways_out(booked, asks("a", 1, seconds=None), Policy(), NOW + 30)] == [
+        "with spec.expectedDuration: 59m"
+    ]
+    open_to_all = replace(booked, queues=())
+    assert [way.change for way in ways_out(open_to_all, asks("a", 9), Policy(), NOW)] == ["with workers: 8"]
 
 
 @pytest.mark.parametrize(
