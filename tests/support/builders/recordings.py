@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from crosstree.core.accelerator import IntraNode, Rule
 from crosstree.core.budgets import Charged, Stint, Tab
+from crosstree.core.calendar import Booking
 from crosstree.core.cluster import Admission, Selector
 from crosstree.core.durations import Lesson
 from crosstree.core.manners import Backfill, Manners, Preemption
@@ -113,6 +114,20 @@ def recordings(draw: st.DrawFn) -> Recording:
         max_size=2,
         unique_by=lambda budget: budget.model,
     )
+    calendar = st.lists(
+        st.builds(
+            Booking,
+            st.sampled_from(("monday", "week")),
+            st.sampled_from((H100, MI300)),
+            st.integers(1, 64),
+            AT,
+            st.sampled_from((60.0, 3600.0)),
+            st.none() | st.just(7200.0),
+            st.none() | AT,
+        ),
+        max_size=2,
+        unique_by=lambda booking: booking.name,
+    )
     queues = tuple(
         QueueSpec(
             name,
@@ -120,7 +135,8 @@ def recordings(draw: st.DrawFn) -> Recording:
             draw(st.sampled_from((1.0, 0.5, 3.0))),
             tuple(draw(quotas)),
             draw(st.sampled_from(((), ((MI300, 0.75),)))),
-            tuple(draw(budgets)),
+            calendar=tuple(draw(calendar)),
+            budgets=tuple(draw(budgets)),
         )
         for name in QUEUES
         if draw(st.booleans())
