@@ -36,17 +36,27 @@ _Rank = tuple[int, float]
 """The negative of its priority; and as of when it stands in line, where that counts."""
 
 
+_Apart = tuple[Bool, NDArray[Any]]
+"""Where no queue pays for a gang that it does not share with who asks; the bits of those that pay and are shared."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Grounds:
     """What a gang may ask of each running one, Bool (V,).
 
     Attributes:
-        allowed: It may be stopped for the gang.
-        reclaimed: Because it uses what the gang's queue is guaranteed, whatever its priority.
+        allowed: It may go on with fewer workers for the gang, if it can.
+        stopped: It may be stopped for the gang.
+        reclaimed: It is `allowed` because it uses what the gang's queue is guaranteed, whatever its priority.
     """
 
     allowed: Bool
+    stopped: Bool
     reclaimed: Bool
+
+    def among(self, some: Bool) -> Grounds:
+        """Return the same for some of the running gangs alone, Bool (V,)."""
+        return Grounds(self.allowed & some, self.stopped & some, self.reclaimed)
 
 
 class Claims:
@@ -83,9 +93,11 @@ class Claims:
         self._deepest = max((len(accounts.chain(name)) for name in names), default=0)
         self._bits = np.dtype(np.int64 if self._deepest <= _DEEP else object)
         self._covered: NDArray[Any] = np.zeros(len(running), self._bits)
-        """Bit d is set where the queue at depth d above a gang, 0 for the root, pays for it."""
+        """Bit d is set where the queue at depth d above a gang, 0 for the root, pays for all that it holds."""
+        self._kept: NDArray[Any] = np.zeros(len(running), self._bits)
+        """The same where it pays for its smallest size at least."""
         self._members: dict[str, list[int]] = {}
-        self._parted: dict[str, tuple[Bool, NDArray[Any]]] = {}
+        self._parted: dict[str, tuple[_Apart, _Apart]] = {}
         self._paid: dict[tuple[str, _Rank], Book] = {}
         if self._guaranteed:
             self._cover()
@@ -102,9 +114,8 @@ class Claims:
             lower |= longer(gang, self._running, now)
         nobody = np.zeros(len(self._running), np.bool_)
         if not self._guaranteed:
-            return Grounds(lower, nobody)
+            return Grounds(lower, lower, nobody)
         mine = self._accounts.chain(gang.queue)[::-1]
-        outside, inner = self._apart(gang.queue)
         owed = np.zeros(len(self._names), np.bool_)
         for name in self._accounts.owing(gang.queue, model, devices):
             position = self._index.get(name)
@@ -115,9 +126,13 @@ class Claims:
             for depth, name in enumerate(mine[: self._deepest])
             if self._would_cover(name, gang, model, devices)
         )
-        inside = np.asarray((inner & ~np.array(gains, self._bits)) == 0, np.bool_)
-        reclaimed = outside & owed[self._queue] & self._holding(model)
-        return Grounds((lower & outside & inside) | reclaimed, reclaimed)
+        lost = ~np.array(gains, self._bits)
+        lent = owed[self._queue] & self._holding(model)
+        (allowed, reclaimed), (stopped, _) = (
+            ((lower & outside & np.asarray((inner & lost) == 0, np.bool_)) | (outside & lent), outside & lent)
+            for outside, inner in self._apart(gang.queue)
+        )
+        return Grounds(allowed, stopped, reclaimed)
 
     def _cover(self) -> None:
         """Find what each guarantee pays for: the highest priority first, then by age, or by where they stand."""
@@ -140,9 +155,9 @@ class Claims:
                 book = books.get(name)
                 if book is None:
                     book = books[name] = self._book(name)
-                if book.covers(one.model, one.devices):
-                    book.add(one.model, one.devices, 1)
-                    self._covered[at] |= 1 << depth
+                if paid := _pay(book, one):
+                    self._kept[at] |= 1 << depth
+                    self._covered[at] |= (paid == one.devices) << depth
 
     def _would_cover(self, name: str, gang: Gang, model: str, devices: int) -> bool:
         """Say whether a queue's guarantee would pay for a gang, after those of its rank that it pays for now."""
@@ -156,8 +171,7 @@ class Claims:
                 one = self._running[at]
                 if self._rank(one.gang) > rank:
                     break
-                if book.covers(one.model, one.devices):
-                    book.add(one.model, one.devices, 1)
+                _pay(book, one)
         return book.covers(model, devices)
 
     def _rank(self, gang: Gang) -> _Rank:
@@ -165,18 +179,20 @@ class Claims:
         stands = stands_as_of(gang) if self._order is Order.SHORTEST_EXPECTED else 0.0
         return -gang.priority, stands
 
-    def _apart(self, queue: str) -> tuple[Bool, NDArray[Any]]:
+    def _apart(self, queue: str) -> tuple[_Apart, _Apart]:
         """Return what of the cover of each gang does not depend on who asks in a queue. O(V), once for a queue.
 
-        Returns:
-            Where no queue pays for it that it does not share with this one; the bits of those that pay and are shared.
+        First of what it holds, then of its smallest size.
         """
         if queue not in self._parted:
             mine = self._accounts.chain(queue)[::-1]
             shared = [_common(mine, self._accounts.chain(name)[::-1]) for name in self._names]
             common = np.array([(1 << depth) - 1 for depth in shared], self._bits)[self._queue]
-            outside = np.asarray((self._covered & ~common) == 0, np.bool_)
-            self._parted[queue] = outside, self._covered & common
+            all_of_it, least = (
+                (np.asarray((bits & ~common) == 0, np.bool_), bits & common)
+                for bits in (self._covered, self._kept)
+            )
+            self._parted[queue] = all_of_it, least
         return self._parted[queue]
 
     def _holding(self, model: str) -> Bool:
@@ -196,3 +212,15 @@ def _common(one: Sequence[str], other: Sequence[str]) -> int:
     while count < min(len(one), len(other)) and one[count] == other[count]:
         count += 1
     return count
+
+
+def _pay(book: Book, one: Running) -> int:
+    """Book what a guarantee pays for of a gang, in accelerators: all it holds, or its smallest size; 0 for neither."""
+    least = (
+        min((size for size in one.gang.sizes if size < one.workers), default=one.workers) * one.gang.devices
+    )
+    for devices in (one.devices, least):
+        if book.covers(one.model, devices):
+            book.add(one.model, devices, 1)
+            return devices
+    return 0

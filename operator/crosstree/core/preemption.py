@@ -59,7 +59,6 @@ class _Way:
 
     choice: Choice
     candidate: Candidate
-    grounds: Grounds
 
 
 def propose(gang: Gang, desk: Desk) -> Promise | None:
@@ -121,7 +120,7 @@ def _grounds(gang: Gang, candidate: Candidate, desk: Desk) -> Grounds:
     young = allowed & ~old & roster.on(candidate.pool)
     if young.any():
         desk.note_due(float(roster.began[young].min()) + least)
-    return Grounds(allowed & old, grounds.reclaimed)
+    return grounds.among(~roster.going & old)
 
 
 def starts_soon(gang: Gang, offered: Iterable[Candidate], desk: Desk) -> bool:
@@ -157,25 +156,23 @@ def _seated(gang: Gang, candidate: Candidate, desk: Desk) -> Place | None:
 
 def _best(gang: Gang, ways: list[tuple[Candidate, Grounds]], desk: Desk) -> tuple[Place, Promise] | None:
     """Find the cheapest way over all pools: by shrinking elastic gangs alone if that will do, else by stopping some."""
-    running = desk.snapshot.running
     elastic = roster_of(desk).elastic
-    for among in (elastic, np.ones(len(running), np.bool_)):
+    for shrinks in (True, False):
         found = [
             (way.choice.cost, len(way.choice.victims), position, way)
             for position, (candidate, grounds) in enumerate(ways)
-            for way in _ways(gang, candidate, grounds, among, desk)
+            for way in _ways(gang, candidate, grounds.allowed & elastic if shrinks else grounds.stopped, desk)
         ]
         for *_, way in sorted(found, key=lambda one: one[:3]):
             plan = _checked(gang, way, desk)
-            if plan is not None and (among is not elastic or len(plan[1].smaller) == len(plan[1].victims)):
+            if plan is not None and (not shrinks or len(plan[1].smaller) == len(plan[1].victims)):
                 return plan
     return None
 
 
-def _ways(gang: Gang, candidate: Candidate, grounds: Grounds, among: Bool, desk: Desk) -> Iterator[_Way]:
-    """Yield the cheapest way on one pool, if there is one."""
+def _ways(gang: Gang, candidate: Candidate, may_go: Bool, desk: Desk) -> Iterator[_Way]:
+    """Yield the cheapest way on one pool, if there is one: with whom of the running gangs, Bool (V,)."""
     pool, need, roster = candidate.pool, candidate.need, roster_of(desk)
-    may_go = grounds.allowed & among
     if not may_go.any():
         return
     cost, rank = roster.cost, roster.rank
@@ -187,9 +184,9 @@ def _ways(gang: Gang, candidate: Candidate, grounds: Grounds, among: Bool, desk:
     else:
         choice = None
     if choice is not None:
-        choice = within_quota(gang, candidate, choice, grounds.allowed, cost, rank, desk)
+        choice = within_quota(gang, candidate, choice, may_go, cost, rank, desk)
     if choice is not None and choice.victims:
-        yield _Way(choice, candidate, grounds)
+        yield _Way(choice, candidate)
 
 
 def _ground(gang: Gang, pool: Pool, may_go: Bool, desk: Desk) -> Ground:

@@ -152,8 +152,10 @@ def _stands(gang: Gang, promise: Promise, candidate: Candidate, desk: Desk) -> b
         return False
     roster, notes, pool = roster_of(desk), desk.clearing, candidate.pool
     devices = candidate.need.workers * gang.devices
-    allowed = grounds_of(gang, pool.profile.id, devices, desk).allowed
+    grounds = grounds_of(gang, pool.profile.id, devices, desk)
     mine, told = roster.among(promise.victims), roster.among(notes.told)
+    shrinks = roster.among(uid for uid, _ in promise.smaller)
+    allowed = np.where(shrinks, grounds.allowed, grounds.stopped)
     if not allowed[mine].all() or not notes.claimed.isdisjoint(promise.victims):
         return False
     victims = [desk.snapshot.running[at] for at in np.flatnonzero(mine)]

@@ -270,6 +270,23 @@ def test_an_elastic_gang_is_stopped_where_what_it_may_give_is_not_enough(leaves:
     assert promise is not None and (promise.victims, promise.smaller) == (("uid-elastic",), ())
 
 
+def test_an_elastic_gang_gives_back_what_its_guarantee_does_not_pay_for_and_is_not_stopped(
+    leaves: Snapshot,
+) -> None:
+    elastic = a_gang(12, name="elastic", queue="borrower", sizes=(12, 8, 4))
+    other = a_gang(4, name="other", queue="borrower", priority=10)
+    full = with_running(
+        leaves,
+        running(elastic, leaves.names[:12], leaves),
+        running(other, leaves.names[12:], leaves),
+        queues=QUEUES,
+    )
+    back = plan_for(a_gang(8, queue="owner"), full)
+    assert back is not None and (back.victims, back.smaller) == (("uid-elastic",), (("uid-elastic", 4),))
+    # Smaller it is paid for in full: it would take back at once what it was stopped for.
+    assert plan_for(a_gang(9, queue="stranger", priority=1000), full) is None
+
+
 def test_nobody_goes_for_workers_that_an_elastic_gang_could_do_without(leaves: Snapshot) -> None:
     full = held(leaves, **{f"g{i:02d}": [f"n{i:03d}"] for i in range(16)})
     promise = plan_for(a_gang(8, sizes=(8, 4, 2), **HIGH), full)
