@@ -66,7 +66,7 @@ class Clearing:
         self._claim(promise)
 
     def recall(self, promise: Promise) -> None:
-        """Forget that anybody goes for a promise, which is void: those who are on the way out go all the same."""
+        """Forget that anybody goes for a promise that is void or kept: those who are on the way out go all the same."""
         self.told.difference_update(promise.victims)
         self.claimed.difference_update(promise.victims)
         self.roster = None

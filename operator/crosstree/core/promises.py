@@ -73,6 +73,7 @@ def keep_promises(desk: Desk) -> tuple[list[Decision], list[Gang]]:
     for at, (gang, promise, candidate) in enumerate(ongoing):
         placed = _there(gang, candidate, promise, desk) or _elsewhere(gang, ongoing[at + 1 :], in_line, desk)
         if placed is not None:
+            desk.clearing.recall(promise)
             decided.append(desk.book(gang, placed))
         elif desk.now >= promise.until or not _within_quota(gang, candidate, desk):
             desk.clearing.recall(promise)

@@ -169,6 +169,24 @@ def test_a_plan_that_counts_on_what_the_victims_of_another_leave_waits_until_the
     assert promise_of("second", answer) == second.promise, "it stays as it is stored"
 
 
+def test_who_was_to_go_for_a_gang_that_starts_elsewhere_goes_for_nobody(empty: Snapshot) -> None:
+    half = running(a_gang(2, name="half"), ["n000", "n001"], empty)
+    rest = running(a_gang(2, name="rest"), ["n002", "n003"], empty)
+    top = running(a_gang(4, name="top", priority=1000), ["n004", "n005", "n006", "n007"], empty)
+    (gang,) = planned(
+        with_running(empty, half, rest, top), a_gang(4, name="gang", priority=100, required="leaf")
+    )
+    assert gang.promise is not None and gang.promise.victims == ("uid-half", "uid-rest")
+    answer = decided(
+        leaving(with_running(empty, half, rest), "half"),
+        gang,
+        a_gang(4, name="next", priority=50, required="leaf"),
+    )
+    assert started(answer) == ["gang"] and not stopped(answer)
+    promise = promise_of("next", answer)
+    assert promise is not None and promise.victims == ("uid-rest",)
+
+
 def test_a_spare_that_a_plan_names_stays_one_until_somebody_is_stopped_for_it(empty: Snapshot) -> None:
     """Else the line before its gang would find other nodes than in the cycle that made the plan, and void it."""
     low = running(a_gang(3, name="low"), ["n000", "n001", "n002"], empty)
