@@ -6,6 +6,7 @@ How a cluster is scheduled is in its AICluster; here is only what concerns this 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Literal, Self
@@ -142,3 +143,10 @@ def checked(values: Mapping[str, object], called: Mapping[str, str] = MappingPro
         raise SettingsError(
             f"{called.get(name, name)} is {first.get('input')!r}: {said}. See crosstree run --help."
         ) from error
+
+
+def environment() -> dict[str, tuple[str, str]]:
+    """Return what the CROSSTREE_ variables say, by name of the field: the variable and its value, not yet checked."""
+    prefix = str(Settings.model_config.get("env_prefix", ""))
+    known = {prefix + name.upper(): name for name in Settings.model_fields}
+    return {known[key]: (key, value) for key, value in os.environ.items() if key in known}

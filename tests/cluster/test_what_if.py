@@ -29,7 +29,7 @@ class Cluster:
         self._kubeconfig = str(control_plane.kubeconfig)
         self._folder = folder
 
-    def __call__(self, *arguments: str, code: int = 0, live: bool = True) -> str:
+    def __call__(self, *arguments: str, code: int = 0, live: bool = True, **environment: str) -> str:
         """Run one command, with or without access to the cluster; its exit code must be `code`."""
         access = ("--kubeconfig", self._kubeconfig) if live else ()
         done = subprocess.run(
@@ -37,7 +37,7 @@ class Cluster:
             capture_output=True,
             text=True,
             timeout=90,
-            env={**os.environ, "KUBECONFIG": "/nonexistent"},
+            env={**os.environ, "KUBECONFIG": "/nonexistent", **environment},
         )
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout or done.stderr
@@ -142,6 +142,13 @@ def test_a_drain_names_the_job_that_has_to_move(cluster: Cluster) -> None:
     placed = eventually(lambda: placement_of(cluster, "moved"), within=30)
     node = placed["nodes"][0]["name"]
     assert f"{NAMESPACE}/moved" in cluster.ask("--drain", node)["stopped"]
+
+
+def test_a_snapshot_says_whom_the_operator_lets_go_first(cluster: Cluster) -> None:
+    cluster("snapshot", "-o", cluster.path("short.json"), CROSSTREE_ORDER="ShortestExpected")
+    assert json.loads(Path(cluster.path("short.json")).read_text())["policy"]["order"] == "ShortestExpected"
+    said = cluster("snapshot", "-o", cluster.path("none.json"), code=2, CROSSTREE_ORDER="Luck")
+    assert "CROSSTREE_ORDER is 'Luck'" in said
 
 
 def test_an_anonymous_snapshot_names_no_node_and_no_namespace(cluster: Cluster) -> None:

@@ -68,13 +68,16 @@ def opened(name: str) -> Recording:
 def taken(view: View, cluster: str | None) -> Recording:
     """Record one AICluster of a live cluster as the operator would see it now.
 
+    Whom the operator lets go first is not written in the cluster: CROSSTREE_ORDER has to say it here as well.
+
     Raises:
-        SettingsError: there is no such AICluster, or none is named and there are several or none.
+        SettingsError: there is no such AICluster, or none is named and there are several or none; or no such order.
     """
     from crosstree import __version__
     from crosstree.base.words import listed
-    from crosstree.core.policy import Policy
+    from crosstree.core.policy import Order, Policy
     from crosstree.core.record import Recording, complete
+    from crosstree.settings import checked, environment
 
     live = view.cluster
     names = sorted(live.store.clusters)
@@ -85,12 +88,16 @@ def taken(view: View, cluster: str | None) -> Recording:
         raise SettingsError(
             f"{found} {listed(names, 8) or 'no AICluster'}. Name one of those with --cluster."
         )
+    said = {name: pair for name, pair in environment().items() if name == "order"}
+    settings = checked(
+        {name: value for name, (_, value) in said.items()}, {name: key for name, (key, _) in said.items()}
+    )
     snapshot = live.snapshot_of(cluster)
     columns = live.columns
     rows = columns.rows(snapshot.names).tolist()
     recording = Recording(
         snapshot,
-        Policy(),
+        Policy(order=Order(settings.order)),
         live.now(),
         __version__,
         tuple(dict(columns.labels[row]) for row in rows),

@@ -27,7 +27,7 @@ def run(
 ) -> None:
     """Run the operator here. What is not said by an option comes from CROSSTREE_ variables, then defaults."""
     from crosstree.app import run as operate
-    from crosstree.settings import checked
+    from crosstree.settings import checked, environment
 
     options: dict[str, tuple[str, object]] = {
         "kubeconfig": ("--kubeconfig", kubeconfig),
@@ -41,20 +41,9 @@ def run(
         host, _, port = listen.rpartition(":")
         options["listen_port"] = ("the port of --listen", port)
         options["listen_address"] = ("the host of --listen", host.strip("[]") or None)
-    given = {**_environment(), **{name: pair for name, pair in options.items() if pair[1] is not None}}
+    given = {**environment(), **{name: pair for name, pair in options.items() if pair[1] is not None}}
     settings = checked(
         {name: value for name, (_, value) in given.items()},
         {name: source for name, (source, _) in given.items()},
     )
     asyncio.run(operate(settings))
-
-
-def _environment() -> dict[str, tuple[str, object]]:
-    """Return what the CROSSTREE_ variables say, by setting: the variable and its value. Options given go over it."""
-    import os
-
-    from crosstree.settings import Settings
-
-    prefix = str(Settings.model_config.get("env_prefix", ""))
-    known = {prefix + name.upper(): name for name in Settings.model_fields}
-    return {known[key]: (key, value) for key, value in os.environ.items() if key in known}
