@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from crosstree.core.booked import effective
 from crosstree.core.cycle import run_cycle
 from crosstree.core.plan import Evict, Place, Plan, Resize, Wait
 from crosstree.core.policy import Policy
@@ -43,7 +44,8 @@ class Judge:
         again: Every how many plans the same snapshot is decided on again.
 
     Attributes:
-        epoch: Grows with everything that is done to the cluster from outside; time alone is not outside.
+        epoch: Grows with everything that is done to the cluster from outside. Time alone is not outside, unless a
+            booking comes into force or ceases to be: somebody else is owed then.
         checked: Plans judged so far.
         evictions: Evictions and shrinks seen.
     """
@@ -54,6 +56,7 @@ class Judge:
         self.epoch = 0
         self.checked = 0
         self.evictions = 0
+        self._queues: tuple[QueueSpec, ...] = ()
         self._stopped_for: dict[tuple[str, str], int] = {}
         self._owed: dict[str, Eviction] = {}
         self._state: list[int] = []
@@ -68,6 +71,9 @@ class Judge:
         state = before.state.tolist()
         self.epoch += state != self._state  # a node is back, or broke
         self._state = state
+        queues = effective(before.queues, now)
+        self.epoch += queues != self._queues
+        self._queues = queues
         gangs = {gang.uid: gang for gang in before.gangs}
         self._answers_everybody(gangs, plan)
         self._places(before, gangs, plan)

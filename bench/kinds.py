@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from crosstree.core.calendar import Booking
 from crosstree.core.manners import Backfill, Manners, Preemption
 from crosstree.core.queues import ANY_MODEL, QueueSpec, Quota
 from crosstree.core.workload import Gang, Groups
@@ -25,8 +26,8 @@ def nodes(chance: Random) -> Inventory:
     return inventory(facts)
 
 
-def queues(chance: Random) -> tuple[QueueSpec, ...]:
-    """Some queues with any parents, guarantees, limits, weights and rates."""
+def queues(chance: Random, now: float) -> tuple[QueueSpec, ...]:
+    """Some queues with any parents, guarantees, limits, weights, rates and bookings around now."""
     found = []
     for name in QUEUES:
         if chance.random() < 0.35:
@@ -38,8 +39,20 @@ def queues(chance: Random) -> tuple[QueueSpec, ...]:
         )
         parent = chance.choice(("", "", "root", "root", *QUEUES, "nobody"))
         rates = ((ASCEND, 0.5),) if chance.random() < 0.3 else ()
-        found.append(QueueSpec(name, parent, chance.choice((1.0, 1.0, 2.0)), quotas, rates))
+        weight = chance.choice((1.0, 1.0, 2.0))
+        calendar = tuple(booking(chance, f"b{number}", now) for number in range(chance.choice((0, 0, 1, 2))))
+        found.append(QueueSpec(name, parent, weight, quotas, rates, calendar=calendar))
     return tuple(found)
+
+
+def booking(chance: Random, name: str, now: float) -> Booking:
+    """A booking for once or some times: for one without an end nothing would ever come to rest."""
+    duration = chance.choice((600.0, 3600.0, 20_000.0))
+    start = now + chance.randint(-20, 200) * 300.0
+    every = chance.choice((None, duration, 2 * duration))
+    until = start + 5 * every if every is not None else None
+    model, accelerators = chance.choice((ASCEND, H100)), chance.choice((8, 16, 32, 64))
+    return Booking(name, model, accelerators, start, duration, every, until)
 
 
 def manners(chance: Random) -> Manners:

@@ -84,7 +84,7 @@ class World:
                 grace=chance.choice((0.0, 30.0, 120.0)),
                 saves_when_told=chance.random() < 0.5,
             ),
-            queues=kinds.queues(chance),
+            queues=kinds.queues(chance, NOW),
             manners=kinds.manners(chance),
             spares=SpareRule(1, "leaf") if chance.random() < 0.2 else None,
         )
@@ -158,7 +158,7 @@ class World:
 
     def queues(self, chance: Random) -> None:
         """An admin edits the queue tree, cycles and missing parents included."""
-        tree = kinds.queues(chance)
+        tree = kinds.queues(chance, self.clock.now())
         self._outside(f"queues {tree}")
         self.cluster.set_queues(tree)
         self.settle()
