@@ -108,6 +108,8 @@ class Fence:
             at: When, seconds since the epoch.
             gone: Running gangs that would make room for it, which takes their grace.
         """
+        if _goes_on(gang, workers):
+            return None
         stays = max(or_assumed(at_size(gang.expected, gang.workers, workers)).seconds, 1.0)
         until = at + stays + max((one.grace for one in gone), default=0.0)
         ask = Ask(gang.queue, model, workers * gang.devices, at, until, tuple(gone))
@@ -219,6 +221,15 @@ class Fence:
     def _stay(self, gang: Gang, pool: str, workers: int, since: float, until: float) -> Stay:
         devices = workers * gang.devices
         return Stay(gang.queue, self._models.get(pool, ""), devices, devices, since, until)
+
+
+def _goes_on(gang: Gang, workers: int) -> bool:
+    """Say whether a gang has started already, and goes on after a failure or a change of size with no more than it had.
+
+    Had nothing failed it would run on: a booking stops nobody.
+    """
+    had = None if gang.before is None else sum(count for _, count in gang.before.counts)
+    return gang.recovering if had is None else workers <= had
 
 
 def fence_of(queues: tuple[QueueSpec, ...], horizon: Horizon, snapshot: Snapshot) -> Fence | None:

@@ -15,7 +15,7 @@ from crosstree.core.policy import Policy
 from crosstree.core.queues import QueueSpec
 from crosstree.core.snapshot import NodeState
 from crosstree.core.ways import ways_out
-from crosstree.core.workload import Expectation, Gang, Source
+from crosstree.core.workload import Expectation, Footprint, Gang, Source
 from tests.support.builders.core import H100, a_gang, a_pool, a_snapshot
 
 NOW, HOUR = 1_000_000.0, 3_600.0
@@ -50,6 +50,15 @@ def test_whoever_ends_with_the_second_in_which_the_window_opens_is_gone_by_then(
 def test_a_job_that_says_nothing_is_taken_to_run_a_day():
     assert starts([a_queue("q", 64)], asks("a", 1, seconds=None)) == set()
     assert starts([a_queue("q", 64, start=NOW + 25 * HOUR)], asks("a", 1, seconds=None)) == {"a"}
+
+
+def test_who_goes_on_after_a_failure_is_kept_from_nothing_it_had():
+    had = Footprint("pool-h100", (("n000", 1), ("n001", 1)))
+    broken = replace(asks("a", 2), recovering=True)
+    assert starts([a_queue("q", 64)], broken) == {"a"}
+    assert starts([a_queue("q", 64)], replace(broken, before=had)) == {"a"}
+    assert starts([a_queue("q", 64)], replace(asks("a", 2), before=had)) == {"a"}, "it changed its size"
+    assert starts([a_queue("q", 64)], replace(asks("a", 3), before=had)) == set(), "one more than it had"
 
 
 def test_bookings_of_several_queues_add_up_and_those_of_one_tree_do_not():
