@@ -145,6 +145,7 @@ class Promise:
         jobs: Their names, one each, empty for a job of another namespace than the gang's.
         until: When the plan is void if it has not come true, whole seconds since the epoch.
         since: When it was made, whole seconds since the epoch: a victim that began later is another matter.
+        begun: Its victims have been told. Until then it is words: one of them that is gone ended by itself.
     """
 
     pool: str
@@ -154,6 +155,7 @@ class Promise:
     since: float = 0.0
     smaller: tuple[tuple[str, int], ...] = ()
     jobs: tuple[str, ...] = ()
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)

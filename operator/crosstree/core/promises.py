@@ -36,6 +36,7 @@ from crosstree.core.placement.pack import pack
 from crosstree.core.places import place
 from crosstree.core.plan import Decision, Evict, Forecast, Place, Promise, Resize, Wait
 from crosstree.core.preemption import starts_soon
+from crosstree.core.purse import Overdraft
 from crosstree.core.running import Running
 from crosstree.core.seat import settle
 from crosstree.core.snapshot import Pool
@@ -63,7 +64,7 @@ def keep_promises(desk: Desk) -> tuple[list[Decision], list[Gang]]:
         if promise is None or not under_way(promise, running):
             continue
         candidate = _sound(gang, promise, desk)
-        if candidate is not None:
+        if candidate is not None and (promise.begun or _allowed(gang, promise, candidate, desk)):
             ongoing.append((gang, promise, candidate))
             if desk.now < promise.until:  # all are told before anybody counts on what the others leave
                 desk.clearing.tell(promise)
@@ -116,6 +117,7 @@ def as_stored(made: Promise, gang: Gang, desk: Desk) -> Promise:
 
 def _go_on(gang: Gang, promise: Promise, candidate: Candidate, desk: Desk) -> tuple[Decision, ...]:
     """Tell those to go who are still there, and hold the place."""
+    promise = replace(promise, begun=True)
     still = still_there(promise, desk.snapshot.running)
     orders = [_order(gang, candidate, promise, one, desk) for one in still if not one.leaving]
     desk.note_due(promise.until)
@@ -149,19 +151,10 @@ def _stands(gang: Gang, promise: Promise, candidate: Candidate, desk: Desk) -> b
 
     Who goes for others counts as gone if they were told to: what is only planned may not come.
     """
-    if desk.snapshot.manners.preemption is Preemption.NEVER:
+    if not _allowed(gang, promise, candidate, desk):
         return False
-    roster, notes, pool = roster_of(desk), desk.clearing, candidate.pool
-    devices = candidate.need.workers * gang.devices
-    grounds = grounds_of(gang, pool.profile.id, devices, desk)
-    mine, told = roster.among(promise.victims), roster.among(notes.told)
-    shrinks = roster.among(uid for uid, _ in promise.smaller)
-    allowed = np.where(shrinks, grounds.allowed, grounds.stopped)
-    if not allowed[mine].all() or not notes.claimed.isdisjoint(promise.victims):
-        return False
-    victims = [desk.snapshot.running[at] for at in np.flatnonzero(mine)]
-    if not leaves_what_is_booked(gang, candidate, victims, desk):
-        return False
+    roster = roster_of(desk)
+    mine, told = roster.among(promise.victims), roster.among(desk.clearing.told)
     mark = desk.checkpoint()
     release_all(roster.leaving | told, desk)
     needed = not starts_soon(gang, desk.trial.candidates(gang), desk)
@@ -169,6 +162,23 @@ def _stands(gang: Gang, promise: Promise, candidate: Candidate, desk: Desk) -> b
     stands = needed and _has_room(gang, candidate, promise, desk)
     desk.rollback(mark)
     return stands
+
+
+def _allowed(gang: Gang, promise: Promise, candidate: Candidate, desk: Desk) -> bool:
+    """Say whether those that make room for a promise may still be stopped for the gang, and for nobody else by now."""
+    if desk.snapshot.manners.preemption is Preemption.NEVER or isinstance(
+        desk.within_budget(gang), Overdraft
+    ):
+        return False
+    roster, devices = roster_of(desk), candidate.need.workers * gang.devices
+    grounds = grounds_of(gang, candidate.pool.profile.id, devices, desk)
+    mine = roster.among(promise.victims)
+    shrinks = roster.among(uid for uid, _ in promise.smaller)
+    allowed = np.where(shrinks, grounds.allowed, grounds.stopped)
+    if not allowed[mine].all() or not desk.clearing.claimed.isdisjoint(promise.victims):
+        return False
+    victims = [desk.snapshot.running[at] for at in np.flatnonzero(mine)]
+    return leaves_what_is_booked(gang, candidate, victims, desk)
 
 
 def _has_room(gang: Gang, candidate: Candidate, promise: Promise, desk: Desk) -> bool:

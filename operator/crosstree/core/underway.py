@@ -27,6 +27,8 @@ def still_there(promise: Promise, running: Iterable[Running]) -> list[Running]:
 
 
 def under_way(promise: Promise, running: Iterable[Running]) -> bool:
-    """Say whether anybody has been stopped for it yet. Until then a plan is words: nothing is held for it."""
-    still = still_there(promise, running)
-    return len(still) < len(promise.victims) or any(one.leaving for one in still)
+    """Say whether anybody has been stopped for it yet. Until then a plan is words: nothing is held for it.
+
+    Orders and `begun` are stored one by one, so an operator that was killed in between may leave only who is leaving.
+    """
+    return promise.begun or any(one.leaving for one in still_there(promise, running))

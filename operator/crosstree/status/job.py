@@ -189,6 +189,7 @@ def _plan(plan: Promise) -> Document:
         "victims": victims,
         "since": to_rfc3339(plan.since),
         "until": to_rfc3339(plan.until),
+        "begun": plan.begun,
     }
 
 

@@ -163,6 +163,7 @@ def _plan(value: Any) -> Promise | None:
         _time(stored.get("since")) or 0.0,
         tuple(sorted((uid, size) for uid, size in smaller if size)),
         tuple(_text(victim.get("job")) for victim in victims),
+        stored.get("begun") is True,
     )
 
 

@@ -162,7 +162,11 @@ def test_a_plan_is_stored_with_its_nodes_victims_and_end() -> None:
         "victims": [{"uid": "uid-v", "job": "v"}, {"uid": "uid-w", "workers": 4}],
         "since": to_rfc3339(T0 + 60),
         "until": to_rfc3339(T0 + 700),
+        "begun": False,
     }
+    told = replace(shrinking, begun=True)
+    assert status_of(waiting(verdict(told, shrinking), shrinking))["plan"]["begun"] is True
+    assert waiting(None, told).job.progress.plan == told
     assert waiting(None, shrinking).job.progress.plan == shrinking
 
 

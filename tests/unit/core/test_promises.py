@@ -52,6 +52,12 @@ def planned(snapshot: Snapshot, gang: Gang) -> Gang:
     return replace(gang, promise=answer.promise)
 
 
+def begun(gang: Gang) -> Gang:
+    """Return the gang with its plan as it is stored once its victims have been told."""
+    assert gang.promise is not None
+    return replace(gang, promise=replace(gang.promise, begun=True))
+
+
 def decided(snapshot: Snapshot, *gangs: Gang, now: float = LATER) -> tuple[Decision, ...]:
     return run_cycle(replace(snapshot, gangs=gangs), POLICY, now).decisions
 
@@ -88,7 +94,7 @@ def test_a_stored_plan_stops_its_victims_and_says_so_to_both(full: Snapshot) -> 
         "It makes room for high (queue default, priority 100): its own priority is 0. It starts again from its last "
         "checkpoint, and keeps its age in the queue."
     )
-    assert isinstance(answer, Wait) and answer.promise == gang.promise == answer.had
+    assert isinstance(answer, Wait) and (answer.promise, answer.had) == (begun(gang).promise, gang.promise)
     assert "low is being stopped for it" in answer.message
 
 
@@ -97,13 +103,13 @@ def test_who_is_on_the_way_out_is_not_told_again_and_the_words_stay_the_same(ful
     _, before = decided(full, gang)
     (answer,) = decided(leaving(full, "low"), gang)
     assert isinstance(before, Wait) and isinstance(answer, Wait)
-    assert (answer.message, answer.promise) == (before.message, gang.promise)
+    assert (answer.message, answer.promise) == (before.message, begun(gang).promise)
     assert answer.forecast is not None and answer.forecast.start == NOW + 40
 
 
 def test_the_gang_starts_where_it_was_promised_once_its_victims_have_gone(full: Snapshot) -> None:
     gang = planned(full, high())
-    (place,) = decided(without(full, "low"), gang)
+    (place,) = decided(without(full, "low"), begun(gang))
     assert isinstance(place, Place)
     assert gang.promise is not None and place.nodes == gang.promise.nodes
 
@@ -174,8 +180,21 @@ def test_the_plan_is_void_if_the_admin_forbids_it_before_anybody_was_stopped(ful
     never = Manners(preemption=Preemption.NEVER)
     (answer,) = decided(replace(full, manners=never), gang)
     assert isinstance(answer, Wait) and answer.promise is None
-    (kept,) = decided(replace(leaving(full, "low"), manners=never), gang)
-    assert isinstance(kept, Wait) and kept.promise == gang.promise, "what was stopped was stopped for it"
+    (kept,) = decided(replace(leaving(full, "low"), manners=never), begun(gang))
+    assert isinstance(kept, Wait) and kept.promise == begun(gang).promise, (
+        "what was stopped was stopped for it"
+    )
+
+
+def test_a_victim_that_ended_by_itself_was_not_stopped_for_the_plan(full: Snapshot, empty: Snapshot) -> None:
+    ones = [running(a_gang(1, name=f"low{at}"), [f"n00{at}"], empty) for at in range(4)]
+    top = next(one for one in full.running if one.gang.uid == "uid-top")
+    gang = planned(with_running(empty, *ones, top), high())
+    never = with_running(empty, *ones[1:], top, manners=Manners(preemption=Preemption.NEVER))
+    (void,) = decided(never, gang)
+    assert isinstance(void, Wait) and void.promise is None
+    *orders, _ = decided(never, begun(gang))
+    assert len(orders) == 3, "the others were told already"
 
 
 def test_the_plan_is_void_if_the_quota_has_gone(full: Snapshot) -> None:

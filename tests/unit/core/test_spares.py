@@ -34,7 +34,7 @@ def with_spares(snapshot: Snapshot, rule: SpareRule = ONE_A_LEAF) -> Snapshot:
 
 
 def test_a_node_that_others_left_for_a_waiting_gang_is_its_own_and_no_spare() -> None:
-    promise = Promise("pool-h100", (NodeShare("n002", 0, 1),), ("gone",), until=600.0, since=0.0)
+    promise = Promise("pool-h100", (NodeShare("n002", 0, 1),), ("gone",), until=600.0, since=0.0, begun=True)
     gang = a_gang(1, promise=promise)
     snapshot = with_spares(a_snapshot(a_pool(leaves=1, nodes=3), used={"n000": 8, "n001": 8}, gangs=[gang]))
     assert spares_of(snapshot) == []

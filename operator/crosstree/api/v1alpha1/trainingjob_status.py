@@ -141,6 +141,8 @@ class ClearedPlace(Wire):
     """When it was planned."""
     until: Time
     """When it is given up if it has not come true."""
+    begun: bool = False
+    """Whether the victims have been told."""
 
 
 class ExpectedStart(Wire):
