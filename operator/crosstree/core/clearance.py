@@ -95,10 +95,12 @@ def hold(gang: Gang, promise: Promise, desk: Desk) -> None:
     """Book a promised place whole, and that its victims are spoken for.
 
     What is still in use there is booked all the same, below zero: a node that is half free is nobody else's either.
+    To be called only where the place stays held for the rest of the cycle, for budgets have no way back.
     """
     pool = next(one for one in desk.snapshot.pools if one.name == promise.pool)
-    counts = take(gang, pool, promise, desk.trial)
-    desk.accounts.take(gang.queue, pool.profile.id, counts * gang.devices)
+    devices = take(gang, pool, promise, desk.trial) * gang.devices
+    desk.accounts.take(gang.queue, pool.profile.id, devices)
+    desk.purse.take(gang, pool.profile.id, devices)
     desk.clearing.note(Hold(gang, promise))
 
 

@@ -82,11 +82,9 @@ class Desk:
 
         Whoever goes on after a failure, or with another size, has started already.
         """
-        if not self.purse or gang.recovering or gang.before is not None:
+        if not self.purse or _goes_on(gang):
             return gang
-        models = {pool.profile.id for pool in self.snapshot.pools if wanted(gang, pool)}
-        ranked = sorted(models, key=lambda one: (gang.models.index(one) if gang.models else 0, one))
-        barred = [(model, self.purse.overdraft(gang, model)) for model in ranked]
+        barred = [(model, self.purse.overdraft(gang, model)) for model in self._models(gang)]
         found = [one for _, one in barred if one is not None]
         for one in found:
             self.note_due(one.again)
@@ -94,6 +92,20 @@ class Desk:
             return gang
         left = tuple(model for model, one in barred if one is None)
         return replace(gang, models=left, vendor="") if left else found[0]
+
+    def speak_for_who_goes_on(self) -> None:
+        """Let nobody have of a budget what those are going to use who wait to go on, at their full size.
+
+        On the model they had, as far as it is known and there still is any, else on the one they prefer.
+        """
+        if not self.purse:
+            return
+        model_of = {pool.name: pool.profile.id for pool in self.snapshot.pools}
+        for gang in self.snapshot.gangs:
+            if _goes_on(gang) and (models := self._models(gang)):
+                had = model_of.get(gang.before.pool) if gang.before is not None else None
+                model = had if had in models else models[0]
+                self.purse.take(gang, model, gang.workers * gang.devices)
 
     def limit(self, gang: Gang) -> Excess | None:
         """Return the limit that keeps a gang from starting on any model it takes; None where one is left to it."""
@@ -240,6 +252,7 @@ def open_desk(snapshot: Snapshot, policy: Policy, now: float) -> Desk:
     search = Search(horizon, fence)
     purse = Purse(snapshot.queues, snapshot.tab, snapshot.running, accounts, now)
     desk = Desk(snapshot, policy, now, trial, accounts, horizon, search, quotas, purse, fence)
+    desk.speak_for_who_goes_on()
     if fence is not None and (turn := fence.turn) is not None:
         desk.note_due(turn)
     return desk
@@ -253,6 +266,11 @@ def capacity_of(snapshot: Snapshot) -> dict[str, int]:
         offered = snapshot.allocatable[pool.nodes, pool.column]
         found[pool.profile.id] = found.get(pool.profile.id, 0) + int(np.where(usable, offered, 0).sum())
     return found
+
+
+def _goes_on(gang: Gang) -> bool:
+    """Say whether it has started already: it goes on after a failure, or with another size."""
+    return gang.recovering or gang.before is not None
 
 
 def _least(gang: Gang) -> int:

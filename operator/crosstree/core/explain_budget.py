@@ -60,7 +60,8 @@ def sentence(gang: Gang, overdraft: Overdraft) -> str:
         f"since {_moment(overdraft.period.start)}"
     )
     if overdraft.used < overdraft.seconds and overdraft.due > 0:
-        text += f", and running jobs are expected to use {_coarse(overdraft.due, overdraft.seconds)} more"
+        due = _coarse(overdraft.due, overdraft.seconds)
+        text += f", and jobs that run or are about to are expected to use {due} more"
     if overdraft.asked is not None:
         text += f"; this job is expected to use {_hours(overdraft.asked)}"
     return f"{text}. {_way_out(overdraft)}"

@@ -1,13 +1,15 @@
 """Budgets during one cycle: what is left of each, beside what running gangs are still expected to use.
 
 Sums by queue and model are made once when a cycle begins, and only where a queue has a budget; every question then
-costs O(depth of the tree). What a gang that starts is expected to use is spoken for from then on.
+costs O(depth of the tree). What a gang is expected to use is spoken for as soon as it is certain to start: when it is
+placed, when a place is held for it that others leave, and when it goes on after a failure or with another size.
+Nothing of that is ever rolled back, so it is said only of what stays booked to the end of the cycle.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from crosstree.core.budgets import Charged, Period, Stint, Tab, charge, period_at
@@ -32,7 +34,7 @@ class Overdraft:
         on: The model that the gang would have started on.
         seconds: What there is in a period.
         used: What has been used in this one.
-        due: What running gangs are expected to use besides before it ends.
+        due: What gangs that run, or are certain to start, are expected to use besides before it ends.
         asked: What the gang is expected to use; None if it is not known how long it runs.
         period: The one that runs.
         opens: When the next one begins, if it has room for the gang as far as anybody can tell; None if not.
@@ -69,6 +71,12 @@ class _Page:
         """Speak for what a gang is going to use."""
         self.due += rate * (min(end, self.period.end) - begin)
         self.coming.append((rate, end))
+        self.following = None
+
+    def forget(self, rate: float, begin: float, end: float) -> None:
+        """Take back what was said by `expect`. O(gangs spoken for): summed up anew, for sums may be infinite."""
+        self.coming.remove((rate, end))
+        self.due = sum(each * (min(until, self.period.end) - begin) for each, until in self.coming)
         self.following = None
 
     def lacks(self, asked: float | None) -> bool:
@@ -120,6 +128,8 @@ class Purse:
         budgeted = {one.name: one for one in queues if one.budgets}
         self._pages: dict[str, list[_Page]] = {}
         self._chains: dict[str, tuple[_Page, ...]] = {}
+        self._spoken: dict[str, tuple[str, str, int, float]] = {}
+        """What was said of a gang by its key: queue, model, devices, end."""
         if not budgeted:
             return
         known = {(one.queue, one.model): one for one in tab.charged}
@@ -163,11 +173,18 @@ class Purse:
         )
 
     def take(self, gang: Gang, model: str, devices: int) -> None:
-        """Speak for what a gang that starts now is expected to use."""
+        """Speak for what a gang that is certain to start is expected to use; instead of what was said of it before."""
+        if not self._pages or not devices:
+            return
+        if (before := self._spoken.pop(gang.key, None)) is not None:
+            queue, on, count, end = before
+            for page, rate in self._concerned(queue, on, count):
+                page.forget(rate, self._now, end)
         seconds = length(gang.expected)
-        if self._pages and devices and seconds is not None:
-            whole = gang.workers * gang.devices * seconds
-            self._expect(gang.queue, model, devices, self._now + whole / devices)
+        if seconds is not None:
+            end = self._now + gang.workers * gang.devices * seconds / devices
+            self._expect(gang.queue, model, devices, end)
+            self._spoken[gang.key] = (gang.queue, model, devices, end)
 
     def _asked(self, gang: Gang, model: str, page: _Page) -> float | None:
         """Return what a gang is expected to use on a page: fewer workers take longer, in all they use the same."""
@@ -178,9 +195,14 @@ class Purse:
         return self._accounts.rate(page.queue, model) if page.budget.model == ANY_MODEL else 1.0
 
     def _expect(self, queue: str, model: str, devices: int, end: float) -> None:
+        for page, rate in self._concerned(queue, model, devices):
+            page.expect(rate, self._now, max(end, self._now))
+
+    def _concerned(self, queue: str, model: str, devices: int) -> Iterator[tuple[_Page, float]]:
+        """Yield the pages that count a model, each with what so many accelerators of it use a second."""
         for page in self._of(queue):
             if page.budget.model in (ANY_MODEL, model):
-                page.expect(devices * self._rate(page, model), self._now, max(end, self._now))
+                yield page, devices * self._rate(page, model)
 
     def _of(self, queue: str) -> tuple[_Page, ...]:
         """Return the pages that a queue answers on, its own first."""

@@ -127,7 +127,10 @@ def test_what_running_gangs_are_expected_to_use_is_spoken_for() -> None:
     cluster = a_cluster(team(expected=known(5)), queues=(a_queue(100),), tab=spent(10))
     busy = with_running(cluster, holder(cluster, 7, ends=7))
     wait = told(busy)
-    assert "running jobs are expected to use 56 more; this job is expected to use 40." in wait.message
+    assert (
+        "jobs that run or are about to are expected to use 56 more; this job is expected to use 40."
+        in wait.message
+    )
     assert placed(with_running(cluster, holder(cluster, 6, ends=6))) == {"train"}
 
 
@@ -234,3 +237,58 @@ def test_the_words_stay_while_little_is_used() -> None:
     gang, queues = team(expected=known(5)), (a_queue(100),)
     first = told(a_cluster(gang, queues=queues, tab=spent(80.1)))
     assert told(a_cluster(gang, queues=queues, tab=spent(80.9))).message == first.message
+
+
+def test_what_a_place_is_cleared_for_is_spoken_for() -> None:
+    rushed = team("first", workers=4, priority=10, expected=known(1), created=1.0)
+    second = replace(rushed, key="default/second", uid="uid-second", created=2.0)
+    cluster = a_cluster(
+        rushed, second, queues=(a_queue(32), QueueSpec("else")), manners=Manners(min_runtime=0.0)
+    )
+    low = [
+        running(a_gang(1, name=f"low{at}", queue="else"), [f"n00{at}"], cluster, ends=NOW + DAY)
+        for at in range(8)
+    ]
+    busy = with_running(cluster, *low)
+    found = decided(busy)
+    planned, refused = found["first"], found["second"]
+    assert isinstance(planned, Wait) and planned.promise is not None
+    assert isinstance(refused, Wait) and refused.reason is WaitReason.BUDGET_EXHAUSTED, (
+        "none is left for a second plan"
+    )
+    # A cycle later somebody is on his way out for the first: still nobody else may use what it is going to.
+    going = [replace(one, leaving=one.gang.uid in planned.promise.victims, ends=NOW + 30) for one in low]
+    small = team("small", expected=known(1))
+    under_way = replace(
+        with_running(cluster, *going[:7]), gangs=(replace(rushed, promise=planned.promise), small)
+    )
+    assert told(under_way, "small").reason is WaitReason.BUDGET_EXHAUSTED
+    assert placed(replace(under_way, queues=(a_queue(40), QueueSpec("else")))) == {"small"}
+    # Once its place is free it starts, on the same hours.
+    there = replace(under_way, free=cluster.free, grain=cluster.grain, running=())
+    assert placed(there) == {"first"}
+    assert placed(replace(there, queues=(a_queue(40),))) == {"first", "small"}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"recovering": True}, {"before": Footprint("pool-h100", (("n001", 4),))}]
+)
+def test_what_waits_to_go_on_is_spoken_for(changes: dict[str, object]) -> None:
+    lost = team("lost", workers=4, required="leaf", expected=known(1), **changes)
+    cluster = a_cluster(lost, team("fresh", expected=known(1)), queues=(a_queue(32), QueueSpec("else")))
+    held = [
+        running(a_gang(1, name=name, queue="else", priority=9), [node], cluster)
+        for name, node in (("one", "n000"), ("two", "n004"))
+    ]
+    found = decided(with_running(cluster, *held))
+    assert isinstance(found["lost"], Wait)
+    assert isinstance(found["fresh"], Wait) and found["fresh"].reason is WaitReason.BUDGET_EXHAUSTED
+    assert placed(replace(with_running(cluster, *held), queues=(a_queue(40), QueueSpec("else")))) == {"fresh"}
+    assert placed(replace(cluster, queues=(a_queue(40),))) == {"lost", "fresh"}, "its hours count once"
+
+
+def test_what_goes_on_for_ever_is_spoken_for_once_as_well() -> None:
+    endless = Expectation(math.inf, Source.DECLARED, 0.9)
+    lost = team("lost", recovering=True, expected=endless)
+    cluster = a_cluster(lost, team("fresh", created=1.0), queues=(a_queue(100, every=None),))
+    assert placed(cluster) == {"lost"}
