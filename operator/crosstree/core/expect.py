@@ -7,6 +7,7 @@ confidence, and an expectation that has been overrun is moved, never acted upon.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from math import inf
 
 from crosstree.core.checkpoint import reported_at
@@ -70,8 +71,7 @@ def left(whole: Expectation, done: float) -> Expectation:
     """Return what is left of a run when `done` seconds of its work are safe; at least a tenth of it."""
     if done <= 0:
         return whole
-    seconds = max(whole.seconds - done, whole.seconds / 10)
-    return Expectation(seconds, whole.source, whole.confidence)
+    return replace(whole, seconds=max(whole.seconds - done, whole.seconds / 10))
 
 
 def work_done(job: Job) -> float:
@@ -87,22 +87,26 @@ def work_done(job: Job) -> float:
 
 
 def at_size(whole: Expectation | None, full: int, workers: int) -> Expectation | None:
-    """Return how long a run takes with fewer workers than its full size: as if work divided perfectly."""
+    """Return how long a run takes with fewer workers than all: as if work divided perfectly, but for its bound."""
     if whole is None or workers >= full:
         return whole
-    return Expectation(whole.seconds * full / workers, whole.source, whole.confidence)
+    seconds = whole.seconds * full / workers
+    return replace(whole, seconds=seconds if whole.at_most is None else min(seconds, whole.at_most))
 
 
 def ends(expectation: Expectation | None, began: float, now: float) -> float:
     """Return when a gang that began then is expected to have ended; always later than `now`.
 
     One that overruns is expected to end at the next step of a ladder, each `OVERRUN` times as long as the one
-    before: between two steps the answer does not move, and it stays within that factor of the truth.
+    before: between two steps the answer does not move, and it stays within that factor of the truth. The step is no
+    longer than to the bound of the run, unless that is over already.
     """
-    seconds = max(or_assumed(expectation).seconds, 1.0)
+    known = or_assumed(expectation)
+    seconds = max(known.seconds, 1.0)
     while began + seconds <= now:
         seconds *= OVERRUN
-    return began + seconds
+    bound = inf if known.at_most is None else began + known.at_most
+    return min(began + seconds, bound) if bound > now else began + seconds
 
 
 def confidence(expectation: Expectation | None, began: float, end: float) -> float:

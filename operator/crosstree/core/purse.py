@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from crosstree.core.budgets import Charged, Period, Stint, Tab, charge, period_at
+from crosstree.core.expect import at_size
 from crosstree.core.queues import ANY_MODEL, Budget, QueueSpec
 from crosstree.core.quota import Accounts
 from crosstree.core.running import Running
@@ -180,9 +181,9 @@ class Purse:
             queue, on, count, end = before
             for page, rate in self._concerned(queue, on, count):
                 page.forget(rate, self._now, end)
-        seconds = length(gang.expected)
+        seconds = length(at_size(gang.expected, gang.workers, devices // gang.devices))
         if seconds is not None:
-            end = self._now + gang.workers * gang.devices * seconds / devices
+            end = self._now + seconds
             self._expect(gang.queue, model, devices, end)
             self._spoken[gang.key] = (gang.queue, model, devices, end)
 

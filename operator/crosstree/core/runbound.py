@@ -25,8 +25,8 @@ def run_bound(name: str, queues: Mapping[str, Queue]) -> RunBound | None:
 
 def bounded(expected: Expectation, bound: RunBound | None) -> Expectation:
     """Return how long a run will last at most: whatever is expected, it is over when its time is."""
-    if bound is None or (expected.confidence > 0 and expected.seconds <= bound.seconds):
+    if bound is None:
         return expected
     if expected.confidence <= 0:
-        return Expectation(bound.seconds, Source.BOUND, DECLARED_CONFIDENCE)
-    return replace(expected, seconds=bound.seconds)
+        return Expectation(bound.seconds, Source.BOUND, DECLARED_CONFIDENCE, bound.seconds)
+    return replace(expected, seconds=min(expected.seconds, bound.seconds), at_most=bound.seconds)

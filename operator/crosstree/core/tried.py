@@ -62,9 +62,12 @@ class Tried:
 
 
 def shape_of(gang: Gang) -> tuple[object, ...]:
-    """Strip a gang of what does not matter to where it fits: who it is, whose turn it is, how long it stays."""
+    """Strip a gang of what does not matter to where it fits: who it is, whose turn it is, how long it stays.
+
+    But for the bound of an elastic gang: it decides how much longer it stays at a smaller size.
+    """
     return (
         gang.workers, gang.devices, gang.models, gang.vendor, gang.requests, gang.required, gang.preferred,
         gang.groups, gang.constraint, gang.avoid, gang.banned, gang.recovering, gang.before, gang.sizes,
-        gang.priority < 0,
+        gang.priority < 0, gang.expected.at_most if gang.sizes and gang.expected is not None else None,
     )  # fmt: skip

@@ -63,7 +63,9 @@ def _in_time(snapshot: Snapshot, gang: Gang, now: float) -> Iterator[tuple[str, 
     )
     minutes = int(min((one.start for one in openings if one is not None), default=now) - now) // 60
     if 0 < 60 * minutes < or_assumed(gang.expected).seconds:
-        expected = Expectation(60.0 * minutes, Source.DECLARED, DECLARED_CONFIDENCE)
+        expected = Expectation(
+            60.0 * minutes, Source.DECLARED, DECLARED_CONFIDENCE, or_assumed(gang.expected).at_most
+        )
         yield f"with spec.expectedDuration: {minutes}m", replace(gang, expected=expected)
 
 

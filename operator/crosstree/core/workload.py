@@ -94,11 +94,13 @@ class Expectation:
         seconds: Of the whole run, whatever has been done of it.
         source: Where that is from.
         confidence: 0 to 1.
+        at_most: Seconds after which it is ended, at whatever size it runs; None where nothing ends it.
     """
 
     seconds: float
     source: Source
     confidence: float
+    at_most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,11 @@ def gangs(draw: st.DrawFn, name: str) -> Gang:
     workers = size * draw(st.integers(1, 5))
     elastic = draw(st.booleans())
     expected = st.builds(
-        Expectation, st.floats(1, 1e6, allow_nan=False), st.sampled_from(list(Source)), st.floats(0, 1)
+        Expectation,
+        st.floats(1, 1e6, allow_nan=False),
+        st.sampled_from(list(Source)),
+        st.floats(0, 1),
+        st.none() | st.floats(1, 1e6),
     )
     return a_gang(
         workers=workers,

@@ -258,7 +258,7 @@ def test_a_queue_that_bounds_its_runs_tells_when_an_unknown_one_has_ended(world:
     job = a_job()
     world.put(Kind.JOB, job)
     (gang,) = world.east.gangs
-    assert gang.expected == Expectation(7200.0, Source.BOUND, DECLARED_CONFIDENCE)
+    assert gang.expected == Expectation(7200.0, Source.BOUND, DECLARED_CONFIDENCE, 7200.0)
     world.live.apply(plan(place(job, "n1", "n2")))
     assert running(world)["default/j"].ends == world.clock.now() + 7200
 

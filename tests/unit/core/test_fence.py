@@ -140,3 +140,22 @@ def test_no_numbers_of_a_booking_end_a_cycle(
             manners=Manners(backfill, preemption),
         )
         assert len(run_cycle(view, Policy(), NOW).decisions) == len(gangs)
+
+
+def test_an_elastic_gang_is_gone_at_its_bound_whatever_size_it_gets():
+    queues = [a_queue("q", 64, start=NOW + 3 * HOUR)]
+    bounded = Expectation(2 * HOUR, Source.BOUND, 0.9, 2 * HOUR)
+    gang = replace(asks("a", 16), sizes=(16, 8, 4), expected=bounded)
+    assert starts(queues, gang) == {"a"}
+    assert starts(queues, replace(gang, expected=replace(bounded, at_most=None))) == set(), (
+        "four hours at half its size"
+    )
+
+
+def test_who_has_another_bound_is_not_taken_to_fail_like_another():
+    queues = [a_queue("q", 64, start=NOW + 3 * HOUR)]
+    first = replace(asks("a", 16, seconds=2 * HOUR), sizes=(16, 8))
+    second = replace(asks("b", 16, seconds=2 * HOUR), sizes=(16, 8))
+    assert second.expected is not None
+    second = replace(second, expected=replace(second.expected, at_most=2 * HOUR))
+    assert starts(queues, first, second) == {"b"}

@@ -292,3 +292,13 @@ def test_what_goes_on_for_ever_is_spoken_for_once_as_well() -> None:
     lost = team("lost", recovering=True, expected=endless)
     cluster = a_cluster(lost, team("fresh", created=1.0), queues=(a_queue(100, every=None),))
     assert placed(cluster) == {"lost"}
+
+
+def test_what_starts_smaller_is_expected_to_use_its_hours_until_its_bound() -> None:
+    only_one = tuple(f"n00{at}" for at in range(1, 8))
+    elastic = team("elastic", workers=2, sizes=(2, 1), banned=only_one, expected=known(2))
+    cluster = a_cluster(elastic, team("after", expected=known(2), created=1.0), queues=(a_queue(32),))
+    assert placed(cluster) == {"elastic"}, "eight accelerators for four hours"
+    assert elastic.expected is not None
+    bounded = replace(elastic, expected=replace(elastic.expected, at_most=2 * HOUR))
+    assert placed(replace(cluster, gangs=(bounded, *cluster.gangs[1:]))) == {"elastic", "after"}

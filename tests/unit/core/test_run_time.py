@@ -13,7 +13,7 @@ from crosstree.base.clock import to_rfc3339
 from crosstree.core.admission import admit
 from crosstree.core.checkpoint import Checkpoint
 from crosstree.core.cluster import Cluster, Queue
-from crosstree.core.expect import ASSUMED, DECLARED_CONFIDENCE, trusted
+from crosstree.core.expect import ASSUMED, DECLARED_CONFIDENCE, at_size, ends, left, trusted
 from crosstree.core.job import Job
 from crosstree.core.lifecycle import Cause, Expire, Finish, Hold, JobFacts, Sweep, next_move
 from crosstree.core.plan import Wait, WaitReason
@@ -90,15 +90,32 @@ def test_a_job_that_declares_nothing_is_taken() -> None:
 
 def test_what_is_expected_is_never_longer_than_the_bound() -> None:
     learned = Expectation(5 * HOUR, Source.LEARNED, 0.5)
-    assert bounded(learned, BOUND) == replace(learned, seconds=2 * HOUR)
+    assert bounded(learned, BOUND) == replace(learned, seconds=2 * HOUR, at_most=2 * HOUR)
     assert bounded(learned, None) == learned
     shorter = replace(learned, seconds=HOUR)
-    assert bounded(shorter, BOUND) == shorter
+    assert bounded(shorter, BOUND) == replace(shorter, at_most=2 * HOUR)
 
 
 def test_a_bound_gives_an_end_to_what_nobody_knows_the_length_of() -> None:
     found = bounded(ASSUMED, BOUND)
     assert (found.source, trusted(found)) == (Source.BOUND, 2 * HOUR)
+
+
+def test_with_fewer_workers_a_run_takes_longer_but_never_past_its_bound() -> None:
+    found = bounded(Expectation(HOUR, Source.DECLARED, DECLARED_CONFIDENCE), BOUND)
+    assert [trusted(at_size(found, 4, workers)) / HOUR for workers in (4, 3, 2, 1)] == [1, 4 / 3, 2, 2]
+    assert trusted(at_size(bounded(ASSUMED, BOUND), 4, 1)) == 2 * HOUR
+
+
+@pytest.mark.parametrize(("ran", "end"), [(0, 1), (1, 1.5), (1.4, 1.5), (1.6, 2), (1.99, 2), (2.1, 2.25)])
+def test_a_run_longer_than_expected_is_expected_to_end_at_its_bound(ran: float, end: float) -> None:
+    found = bounded(Expectation(HOUR, Source.DECLARED, DECLARED_CONFIDENCE), BOUND)
+    assert ends(found, T0, T0 + ran * HOUR) == pytest.approx(T0 + end * HOUR)
+
+
+def test_what_a_failed_run_has_left_is_bounded_as_well() -> None:
+    found = bounded(left(Expectation(HOUR, Source.DECLARED, DECLARED_CONFIDENCE), HOUR / 2), BOUND)
+    assert (found.seconds, found.at_most) == (HOUR / 2, 2 * HOUR)
 
 
 def test_a_run_goes_on_until_its_time_is_over_and_is_looked_at_then() -> None:
