@@ -80,6 +80,8 @@ class Desk:
     def within_budget(self, gang: Gang) -> Gang | Overdraft:
         """Return a gang as far as budgets let it start: on all its models, or on some; else the budget in its way.
 
+        Of several models that of the one whose budget has room the soonest, of equal ones that it prefers.
+
         Whoever goes on after a failure, or with another size, has started already.
         """
         if not self.purse or _goes_on(gang):
@@ -91,7 +93,7 @@ class Desk:
         if not found:
             return gang
         left = tuple(model for model, one in barred if one is None)
-        return replace(gang, models=left, vendor="") if left else found[0]
+        return replace(gang, models=left, vendor="") if left else min(found, key=_opening)
 
     def speak_for_who_goes_on(self) -> None:
         """Let nobody have of a budget what those are going to use who wait to go on, at their full size.
@@ -271,6 +273,10 @@ def capacity_of(snapshot: Snapshot) -> dict[str, int]:
 def _goes_on(gang: Gang) -> bool:
     """Say whether it has started already: it goes on after a failure, or with another size."""
     return gang.recovering or gang.before is not None
+
+
+def _opening(overdraft: Overdraft) -> float:
+    return inf if overdraft.opens is None else overdraft.opens
 
 
 def _least(gang: Gang) -> int:

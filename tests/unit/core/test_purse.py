@@ -185,6 +185,22 @@ def test_a_gang_passes_over_a_model_whose_budget_is_used_up() -> None:
     assert isinstance(found, Place) and found.model == MI300
 
 
+@pytest.mark.parametrize(
+    ("every", "other", "named"),
+    [(30 * DAY, DAY, MI300), (None, DAY, MI300), (DAY, 30 * DAY, H100), (DAY, DAY, H100), (None, None, H100)],
+)
+def test_of_several_models_that_one_is_told_of_whose_budget_opens_first(
+    every: float | None, other: float | None, named: str
+) -> None:
+    budgets = (Budget(H100, 8 * HOUR, BEGAN, every), Budget(MI300, 8 * HOUR, BEGAN, other))
+    used = Tab((*spent(72).charged, *spent(72, model=MI300).charged))
+    gang = team(models=(H100, MI300), expected=known(1))
+    wait = told(a_cluster(gang, queues=(QueueSpec("team", budgets=budgets),), tab=used))
+    assert f"8 accelerator-hours of {named} since" in wait.message
+    period = every if named == H100 else other
+    assert (wait.forecast and wait.forecast.start) == (period and BEGAN + period)
+
+
 def test_nobody_is_stopped_for_who_has_no_budget() -> None:
     urgent = team(workers=8, priority=100)
     cluster = a_cluster(urgent, queues=(a_queue(100),), tab=spent(100), manners=Manners(min_runtime=0.0))
