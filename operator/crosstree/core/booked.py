@@ -29,12 +29,16 @@ def effective(queues: tuple[QueueSpec, ...], now: float) -> tuple[QueueSpec, ...
 def booked_by(queue: QueueSpec, now: float) -> dict[str, int]:
     """Return what bookings of one queue that are in force guarantee to it, by model: the largest of each model."""
     found: dict[str, int] = {}
-    limits = {quota.model: quota.limit for quota in queue.quotas if quota.limit is not None}
     for one in queue.calendar:
         if in_force(one, now):
-            count = min(one.accelerators, limits.get(one.model, one.accelerators))
-            found[one.model] = max(found.get(one.model, 0), count)
+            found[one.model] = max(found.get(one.model, 0), allowed(queue, one))
     return found
+
+
+def allowed(queue: QueueSpec, booking: Booking) -> int:
+    """Return how much of a booking the limit of its queue for that model allows."""
+    limits = (quota.limit for quota in queue.quotas if quota.model == booking.model)
+    return min((booking.accelerators, *(limit for limit in limits if limit is not None)))
 
 
 def bookings(tree: QueueTree) -> list[tuple[str, Booking]]:
@@ -81,11 +85,18 @@ class Claims:
 
 def claims(tree: QueueTree, model: str, at: float) -> Claims:
     """Return who has booked how much of a model at an instant; queues below a wrong parent have nothing."""
-    counts = {
-        name: count
-        for name, queue in tree.specs.items()
-        if queue.calendar and name not in tree.faults and (count := booked_by(queue, at).get(model, 0))
-    }
+    return claims_of(
+        tree,
+        {
+            name: count
+            for name, queue in tree.specs.items()
+            if queue.calendar and name not in tree.faults and (count := booked_by(queue, at).get(model, 0))
+        },
+    )
+
+
+def claims_of(tree: QueueTree, counts: Mapping[str, int]) -> Claims:
+    """Return the claims of queues that have booked so much."""
     chains = {name: tree.chain(name) for name in counts}
     return Claims(
         counts,

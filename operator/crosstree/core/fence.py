@@ -10,13 +10,13 @@ Bookings are in the queues of the snapshot, so whoever has a snapshot has the fe
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
-from typing import NamedTuple
+from math import floor, inf, log2
 
-from crosstree.core.booked import bookings, next_turn
-from crosstree.core.calendar import Booking, Window, following, window
+from crosstree.core.agenda import Agenda, Booked, Diary
+from crosstree.core.booked import allowed, bookings, claims_of, next_turn
+from crosstree.core.calendar import Booking, Window, following
 from crosstree.core.capacity import Taken
 from crosstree.core.expect import at_size, or_assumed
 from crosstree.core.horizon import Horizon
@@ -28,11 +28,14 @@ from crosstree.core.running import Running
 from crosstree.core.snapshot import Snapshot
 from crosstree.core.workload import Gang
 
-AHEAD = 16
-"""Windows of one booking that are looked at: the first is the tightest, later ones matter where several coincide."""
+MOST = 64
+"""Instants looked at for one answer, those at which most is held and booked."""
 
-MOST = 128
-"""Beginnings of windows looked at for one answer, the earliest: a thousand bookings must not cost a cycle."""
+SOON = 14_400.0
+"""Seconds from now in which stays that begin have one list of windows."""
+
+SHARE = 4
+"""Such lists for each time twice as long after that: a list is never much older than what it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +55,6 @@ class Bar:
     free: float
 
 
-class _Coming(NamedTuple):
-    """A window of a queue's booking."""
-
-    window: Window
-    queue: str
-    booking: Booking
-
-
 class Fence:
     """The bookings during one cycle.
 
@@ -74,7 +69,13 @@ class Fence:
         self._tree = tree_of(queues)
         self._horizon = horizon
         self._now = horizon.now
-        self._bookings = bookings(self._tree)
+        self._bookings: dict[str, list[Booking]] = {}
+        booked: dict[str, list[Booked]] = {}
+        for queue, booking in bookings(self._tree):
+            self._bookings.setdefault(queue, []).append(booking)
+            count = allowed(self._tree.specs[queue], booking)
+            booked.setdefault(booking.model, []).append(Booked(queue, booking, count))
+        self._diaries = {model: Diary(those) for model, those in booked.items()}
         self._reclaims = snapshot.manners.preemption is not Preemption.NEVER
         self._models = {pool.name: pool.profile.id for pool in snapshot.pools}
         usable = usable_nodes(snapshot)
@@ -88,7 +89,7 @@ class Fence:
         self._given: list[tuple[Taken, Stay]] = []
         self._reserved: list[Stay] = []
         self._undone = 0
-        self._coming: dict[tuple[str, float], tuple[_Coming, ...]] = {}
+        self._agendas: dict[tuple[str, float], Agenda] = {}
         self._moments: dict[tuple[float, str], Moment] = {}
 
     @property
@@ -123,18 +124,26 @@ class Fence:
             certain: A window that is open at the beginning counts as well, though its queue could get back what is
                 lent: for forecasts, which promise nothing that a queue has booked.
 
-        O(windows in that time), and of those seen first O(gangs that hold nodes then).
+        O(windows in that time) in arrays, and for each of at most `MOST` instants seen first O(gangs that hold nodes
+        then). An instant that is too early to be tight, or that leaves enough whoever holds what, is passed over.
         """
-        if ask.devices <= 0:
+        if ask.devices <= 0 or ask.model not in self._diaries:
             return None
         self._settle()
-        for coming in self._windows(ask, opened=certain or not self._reclaims):
-            found = coming.window
-            moment = self._moment(max(found.start, ask.since), ask.model)
-            if moment.holds(ask):
-                continue
-            free = found.start if found.start > ask.since else found.end
-            return Bar(coming.queue, coming.booking, found, free)
+        own = frozenset(self._bookings.keys() & self._tree.chain(ask.queue))
+        agenda = self._agenda(ask.model, ask.since)
+        if (certain or not self._reclaims) and not self._moment(ask.since, ask.model).holds(ask):
+            there = self._diaries[ask.model].windows_at(ask.since)
+            others = [(found, one) for one, found in there if one.queue not in own]
+            if others:
+                found, one = min(others, key=lambda each: each[0].start)
+                return Bar(one.queue, one.booking, found, found.end)
+        enough = self._room.get(ask.model, 0) - ask.devices
+        for at in agenda.tight(own, ask.since, ask.until, enough, MOST):
+            begins = agenda.begins(at, own)
+            if begins is not None and not self._moment(at, ask.model).holds(ask):
+                one, found = begins
+                return Bar(one.queue, one.booking, found, at)
         return None
 
     def opening(self, gang: Gang, model: str, workers: int) -> tuple[str, float] | None:
@@ -146,9 +155,9 @@ class Fence:
         if not self._reclaims or not devices:
             return None
         best: tuple[str, float] | None = None
-        own = self._tree.chain(gang.queue)
-        for queue, booking in self._bookings:
-            if queue not in own or booking.model != model or devices > self._room.get(model, 0):
+        own = [one for queue in self._tree.chain(gang.queue) for one in self._bookings.get(queue, ())]
+        for booking in own:
+            if booking.model != model or devices > self._room.get(model, 0):
                 continue
             found = following(booking, self._now)
             if found is None or (best is not None and found.start >= best[1]):
@@ -158,32 +167,19 @@ class Fence:
                 best = (booking.name, found.start)
         return best
 
-    def _windows(self, ask: Ask, *, opened: bool) -> Iterator[_Coming]:
-        """Yield what comes into force during a stay, in order of time; first what is in force at its beginning."""
-        key = (ask.model, ask.since)
-        if key not in self._coming:
-            self._coming[key] = tuple(self._come(ask.model, ask.since))
-        own, count = self._tree.chain(ask.queue), 0
-        for coming in self._coming[key]:
-            if coming.window.start >= ask.until or count == MOST:
-                return
-            if coming.queue not in own and (opened or coming.window.start > ask.since):
-                count += 1
-                yield coming
-
-    def _come(self, model: str, since: float) -> list[_Coming]:
-        """Return what is in force at an instant, and the windows that begin after it, in order of time."""
-        found = []
-        for queue, booking in self._bookings:
-            if booking.model != model:
-                continue
-            one = window(booking, since)
-            for _ in range(AHEAD + 1):
-                if one is None:
-                    break
-                found.append(_Coming(one, queue, booking))
-                one = following(booking, one.start)
-        return sorted(found, key=lambda each: (each.window.start, each.queue, each.booking.name))
+    def _agenda(self, model: str, since: float) -> Agenda:
+        """Return the windows of a model, listed once for all stays that begin at about the same time."""
+        base, later = self._now, (since - self._now) / SOON
+        if later >= 1:
+            base += SOON * 2.0 ** (floor(SHARE * log2(later)) / SHARE)
+            base = min(base, since)
+        key = (model, base)
+        if key not in self._agendas:
+            agenda = self._agendas[key] = self._diaries[model].since(base)
+            for one in (*self._running, *(stay for _, stay in self._given), *self._reserved):
+                if one.model == model:
+                    agenda.hold(one.usable, one.since, one.until)
+        return self._agendas[key]
 
     # who holds what ---------------------------------------------------------------------------------------
 
@@ -191,7 +187,8 @@ class Fence:
         """Return what is held at an instant, as far as is known now."""
         known = self._moments.get((at, model))
         if known is None or known.undone != self._undone:
-            known = Moment(at, model, self._tree, self._room.get(model, 0))
+            claimed = claims_of(self._tree, self._diaries[model].open_at(at))
+            known = Moment(at, claimed, self._tree, model, self._room.get(model, 0))
             known.undone = self._undone
             self._moments[at, model] = known
             for one in self._running[bisect_right(self._ends, at) :]:
@@ -207,16 +204,25 @@ class Fence:
         """Take over what has been given away and reserved since the last look; forget what was undone."""
         taken, given = self._horizon.trial.taken, self._given
         while given and (len(given) > len(taken) or taken[len(given) - 1] is not given[-1][0]):
-            given.pop()
+            self._hold(given.pop()[1], -1)
             self._undone += 1
         for one in taken[len(given) :]:
             workers = int(one.counts.sum())
             stays = or_assumed(at_size(one.gang.expected, one.gang.workers, workers)).seconds
-            given.append((one, self._stay(one.gang, one.pool.name, workers, self._now, self._now + stays)))
+            stay = self._stay(one.gang, one.pool.name, workers, self._now, self._now + stays)
+            given.append((one, stay))
+            self._hold(stay, 1)
         for each in self._horizon.reservations[len(self._reserved) :]:
             workers = int(each.counts.sum())
             begins = each.forecast.start
-            self._reserved.append(self._stay(each.gang, each.pool, workers, begins, each.ends))
+            stay = self._stay(each.gang, each.pool, workers, begins, each.ends)
+            self._reserved.append(stay)
+            self._hold(stay, 1)
+
+    def _hold(self, stay: Stay, sign: int) -> None:
+        for (model, _), agenda in self._agendas.items():
+            if model == stay.model:
+                agenda.hold(sign * stay.usable, stay.since, stay.until)
 
     def _stay(self, gang: Gang, pool: str, workers: int, since: float, until: float) -> Stay:
         devices = workers * gang.devices

@@ -13,7 +13,7 @@ from math import inf
 import numpy as np
 
 from crosstree.core.arrays import Bool
-from crosstree.core.booked import claims, effective, outstanding
+from crosstree.core.booked import Claims, effective, outstanding
 from crosstree.core.queuetree import QueueTree
 from crosstree.core.quota import Accounts
 from crosstree.core.running import Running
@@ -48,12 +48,21 @@ class Stay:
 
 
 class Moment:
-    """Who holds how much of a model at one instant, and what is booked then."""
+    """Who holds how much of a model at one instant, and what is booked then.
+
+    Args:
+        at: The instant.
+        claimed: What is booked of the model then.
+        tree: The queues.
+        model: Which.
+        room: What nobody holds and what gangs that run hold, on nodes that take new work.
+    """
 
     __slots__ = (
         "_accounts",
         "_held",
         "_left",
+        "_spare",
         "_sums",
         "_tree",
         "at",
@@ -64,16 +73,17 @@ class Moment:
         "undone",
     )
 
-    def __init__(self, at: float, model: str, tree: QueueTree, room: int) -> None:
+    def __init__(self, at: float, claimed: Claims, tree: QueueTree, model: str, room: int) -> None:
         self.at = at
         self.model = model
-        self.claimed = claims(tree, model, at)
+        self.claimed = claimed
         self.given = self.reserved = self.undone = 0
         self._tree = tree
         self._left = room
         self._held: dict[str, int] = {}
         self._sums: dict[tuple[str, str], int] = {}
-        self._accounts: Accounts | None = None
+        self._spare: dict[frozenset[str], int] = {}
+        self._accounts: dict[str, Accounts] = {}
 
     def add(self, stay: Stay) -> None:
         """Count somebody in who is there at this instant."""
@@ -81,18 +91,20 @@ class Moment:
             return
         pair = (stay.queue, stay.model)
         self._sums[pair] = self._sums.get(pair, 0) + stay.devices
-        if self._accounts is not None:
-            self._accounts.take(stay.queue, stay.model, stay.devices)
+        chain = self._tree.chain(stay.queue)
+        if chain[-1] in self._accounts:
+            self._accounts[chain[-1]].take(stay.queue, stay.model, stay.devices)
         if stay.model == self.model:
+            self._spare.clear()
             self._left -= stay.usable
-            for queue in self._tree.chain(stay.queue):
+            for queue in chain:
                 if queue in self.claimed.counts:
                     self._held[queue] = self._held.get(queue, 0) + stay.devices
 
     def holds(self, ask: Ask) -> bool:
         """Say whether what is asked for leaves what is booked, or no less than is left without it, or is guaranteed."""
         own = self._tree.chain(ask.queue)
-        spare = self._left - outstanding(self.claimed, self._held, own)
+        spare = self._spared(own)
         if not ask.gone:
             return spare >= ask.devices or self.covers(ask)
         left, held = self._left - ask.devices, dict(self._held)
@@ -105,11 +117,24 @@ class Moment:
 
     def covers(self, ask: Ask) -> bool:
         """Say whether what is asked for is guaranteed at this instant."""
-        if self._accounts is None:
-            self._accounts = Accounts(effective(tuple(self._tree.specs.values()), self.at), (), {})
+        root = self._tree.chain(ask.queue)[-1]
+        if root not in self._accounts:
+            # What is guaranteed is guaranteed within one tree of queues: the others are not looked at.
+            family = self._tree.families.get(root, ())
+            if not any(queue.quotas or queue.calendar for queue in family):
+                return ask.devices <= 0
+            accounts = self._accounts[root] = Accounts(effective(family, self.at), (), {})
             for (queue, model), devices in self._sums.items():
-                self._accounts.take(queue, model, devices)
-        return self._accounts.within_guarantee(ask.queue, self.model, ask.devices)
+                if self._tree.chain(queue)[-1] == root:
+                    accounts.take(queue, model, devices)
+        return self._accounts[root].within_guarantee(ask.queue, self.model, ask.devices)
+
+    def _spared(self, own: tuple[str, ...]) -> int:
+        """Return what is left beside what is booked, but for bookings of these queues; less than 0 if too little is."""
+        booked = frozenset(self.claimed.counts.keys() & own)
+        if booked not in self._spare:
+            self._spare[booked] = self._left - outstanding(self.claimed, self._held, own)
+        return self._spare[booked]
 
 
 def usable_nodes(snapshot: Snapshot) -> Bool:

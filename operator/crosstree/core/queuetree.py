@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 from crosstree.core.cluster import Queue
 from crosstree.core.queues import QueueSpec
@@ -38,7 +39,7 @@ class Fault:
     path: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class QueueTree:
     """Queues with sound links only.
 
@@ -51,6 +52,14 @@ class QueueTree:
     specs: Mapping[str, QueueSpec]
     parents: Mapping[str, str]
     faults: Mapping[str, Fault]
+
+    @cached_property
+    def families(self) -> Mapping[str, tuple[QueueSpec, ...]]:
+        """The queues of each tree, by its root."""
+        found: dict[str, list[QueueSpec]] = {}
+        for name, spec in self.specs.items():
+            found.setdefault(self.chain(name)[-1], []).append(spec)
+        return {root: tuple(specs) for root, specs in found.items()}
 
     def chain(self, name: str) -> tuple[str, ...]:
         """Return a queue and those above it, the root last. A queue nobody knows stands alone."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
+from typing import Any
 
 import pytest
 
 from crosstree.base.clock import LAST
-from crosstree.core.calendar import Booking
+from crosstree.core.agenda import Agenda, Booked, Diary
+from crosstree.core.calendar import Booking, following, in_force, window
 from crosstree.core.cycle import run_cycle
 from crosstree.core.manners import Backfill, Manners, Preemption
+from crosstree.core.moment import Moment
 from crosstree.core.plan import Place, Wait
 from crosstree.core.policy import Policy
 from crosstree.core.queues import QueueSpec
@@ -17,6 +21,7 @@ from crosstree.core.snapshot import NodeState
 from crosstree.core.ways import ways_out
 from crosstree.core.workload import Expectation, Footprint, Gang, Source
 from tests.support.builders.core import H100, a_gang, a_pool, a_snapshot
+from tests.support.builders.running import running, with_running
 
 NOW, HOUR = 1_000_000.0, 3_600.0
 
@@ -114,6 +119,90 @@ def test_being_gone_in_time_is_a_way_out_for_who_would_still_be_there():
     ]
     open_to_all = replace(booked, queues=())
     assert [way.change for way in ways_out(open_to_all, asks("a", 9), Policy(), NOW)] == ["with workers: 8"]
+
+
+def test_small_bookings_every_hour_hide_no_large_one_at_the_end_of_the_day():
+    small = tuple(Booking(f"s{at}", H100, 1, NOW + 60 + at, 60.0, every=HOUR) for at in range(12))
+    queues = [QueueSpec("small", calendar=small), a_queue("large", 64, start=NOW + 20 * HOUR)]
+    assert starts(queues, asks("a", 4, seconds=None)) == set()
+    assert starts(queues, asks("a", 4, seconds=20 * HOUR)) == {"a"}
+
+
+def test_who_holds_what_he_has_booked_hides_no_booking_of_another_as_large():
+    queues = [
+        a_queue("day", 32),
+        a_queue("night", 40, start=NOW + 3 * HOUR),
+        QueueSpec("tiny", calendar=tuple(Booking(f"t{at}", H100, 1, NOW + at, 1.0) for at in range(1, 200))),
+    ]
+    assert starts(queues, asks("own", 4, "day", seconds=2 * HOUR), asks("a", 4)) == {"own"}
+
+
+def many(queues: int, each: int) -> tuple[QueueSpec, ...]:
+    """Queues that have booked something every day at times of their own."""
+    return tuple(
+        QueueSpec(
+            f"q{queue:03}",
+            calendar=tuple(
+                Booking(
+                    f"b{at}", H100, 1, NOW + 60 + (queue * 37 + at * 911) % 86_400, 1_800.0, every=86_400.0
+                )
+                for at in range(each)
+            ),
+        )
+        for queue in range(queues)
+    )
+
+
+def test_a_line_before_a_full_cluster_has_windows_listed_a_few_times_whatever_its_length(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    listed: list[float] = []
+    moments: list[float] = []
+    since, init = Diary.since, Moment.__init__
+
+    def counted(diary: Diary, base: float) -> Agenda:
+        listed.append(base)
+        return since(diary, base)
+
+    def made(moment: Moment, at: float, *rest: Any) -> None:
+        moments.append(at)
+        init(moment, at, *rest)
+
+    monkeypatch.setattr(Diary, "since", counted)
+    monkeypatch.setattr(Moment, "__init__", made)
+    base = a_snapshot(a_pool(leaves=4, nodes=10))
+    full = [
+        running(asks(f"v{at}", 1), [f"n{at:03}"], base, ends=NOW + 1_800.0 * (1 + at)) for at in range(40)
+    ]
+    line = [asks(f"g{at}", 1 + at % 4, seconds=HOUR * (1 + at % 9)) for at in range(32)]
+    view = replace(with_running(base, *full), queues=(*many(20, 4), QueueSpec("default")), gangs=tuple(line))
+    run_cycle(view, Policy(), NOW)
+    assert 1 <= len(listed) <= 16
+    assert len(moments) == len(set(moments)) <= 256
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_arrays_of_bookings_say_what_the_calendar_says_of_each(seed: int):
+    draw = Random(seed)
+    booked = []
+    for at in range(12):
+        lasts = draw.choice([1.0, 1_800.0, HOUR, 90_000.0])
+        every = draw.choice([None, lasts, lasts + 1.0, 7 * 86_400.0])
+        start = NOW + draw.choice([-1, 1]) * draw.randrange(300_000)
+        until = draw.choice([None, start + draw.randrange(1, 900_000)])
+        booked.append(
+            Booked(f"q{at % 5}", Booking(f"b{at}", H100, 1 + at, start, lasts, every, until), 1 + at)
+        )
+    diary = Diary(booked)
+    for at in [NOW, *(NOW + draw.randrange(900_000) for _ in range(50))]:
+        found = {(one.queue, one.booking.name): each for one, each in diary.windows_at(at)}
+        assert found == {
+            (one.queue, one.booking.name): window(one.booking, at)
+            for one in booked
+            if in_force(one.booking, at)
+        }
+        nexts = {following(one.booking, at) for one in booked} - {None}
+        assert {one.start for one in nexts if one} <= set(diary.since(at).times.tolist())
 
 
 @pytest.mark.parametrize(
