@@ -53,8 +53,10 @@ class Diary:
 
     def open_at(self, at: float) -> dict[str, int]:
         """Return what bookings in force at an instant guarantee, by queue: the largest of each. O(bookings)."""
+        starts, ends = self._windows(at, 2)
         found: dict[str, int] = {}
-        for one, _ in self.windows_at(at):
+        for row in np.flatnonzero(((starts <= at) & (at < ends)).any(axis=1)).tolist():
+            one = self.booked[row]
             found[one.queue] = max(found.get(one.queue, 0), one.count)
         return found
 

@@ -9,7 +9,6 @@ Bookings are in the queues of the snapshot, so whoever has a snapshot has the fe
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, inf, log2
@@ -21,7 +20,7 @@ from crosstree.core.capacity import Taken
 from crosstree.core.expect import at_size, or_assumed
 from crosstree.core.horizon import Horizon
 from crosstree.core.manners import Preemption
-from crosstree.core.moment import Ask, Moment, Stay, as_stay, free_room, usable_nodes
+from crosstree.core.moment import Ask, Moment, Stay, as_stay, free_room, summed, usable_nodes
 from crosstree.core.queues import QueueSpec
 from crosstree.core.queuetree import tree_of
 from crosstree.core.running import Running
@@ -30,6 +29,9 @@ from crosstree.core.workload import Gang
 
 MOST = 64
 """Instants looked at for one answer, those at which most is held and booked."""
+
+FORESEEN = 8
+"""The same for a forecast: it may be too early, and whoever starts is asked again."""
 
 SOON = 14_400.0
 """Seconds from now in which stays that begin have one list of windows."""
@@ -81,8 +83,8 @@ class Fence:
         usable = usable_nodes(snapshot)
         some = None if usable.all() else usable
         running = [as_stay(one, some) for one in snapshot.running]
-        self._running = sorted(running, key=lambda one: one.until)
-        self._ends = [one.until for one in self._running]
+        self._running = running
+        self._holders = summed(running)
         self._room = free_room(snapshot, usable)
         for one in running:
             self._room[one.model] = self._room.get(one.model, 0) + one.usable
@@ -90,6 +92,7 @@ class Fence:
         self._reserved: list[Stay] = []
         self._undone = 0
         self._agendas: dict[tuple[str, float], Agenda] = {}
+        self._opened: dict[tuple[str, float, frozenset[str]], Bar] = {}
         self._moments: dict[tuple[float, str], Moment] = {}
 
     @property
@@ -132,14 +135,13 @@ class Fence:
         self._settle()
         own = frozenset(self._bookings.keys() & self._tree.chain(ask.queue))
         agenda = self._agenda(ask.model, ask.since)
-        if (certain or not self._reclaims) and not self._moment(ask.since, ask.model).holds(ask):
-            there = self._diaries[ask.model].windows_at(ask.since)
-            others = [(found, one) for one, found in there if one.queue not in own]
-            if others:
-                found, one = min(others, key=lambda each: each[0].start)
-                return Bar(one.queue, one.booking, found, found.end)
+        if certain or not self._reclaims:
+            moment = self._moment(ask.since, ask.model)
+            if moment.claimed.counts.keys() - own and not moment.holds(ask):
+                return self._open(ask.model, ask.since, own)
         enough = self._room.get(ask.model, 0) - ask.devices
-        for at in agenda.tight(own, ask.since, ask.until, enough, MOST):
+        most = FORESEEN if certain else MOST
+        for at in agenda.tight(own, ask.since, ask.until, enough, most):
             begins = agenda.begins(at, own)
             if begins is not None and not self._moment(at, ask.model).holds(ask):
                 one, found = begins
@@ -167,6 +169,16 @@ class Fence:
                 best = (booking.name, found.start)
         return best
 
+    def _open(self, model: str, at: float, own: frozenset[str]) -> Bar:
+        """Return the bar of the booking of others that has been in force longest at an instant; there is one."""
+        key = (model, at, own)
+        if key not in self._opened:
+            there = self._diaries[model].windows_at(at)
+            others = ((found, one) for one, found in there if one.queue not in own)
+            found, one = min(others, key=lambda each: each[0].start)
+            self._opened[key] = Bar(one.queue, one.booking, found, found.end)
+        return self._opened[key]
+
     def _agenda(self, model: str, since: float) -> Agenda:
         """Return the windows of a model, listed once for all stays that begin at about the same time."""
         base, later = self._now, (since - self._now) / SOON
@@ -191,8 +203,8 @@ class Fence:
             known = Moment(at, claimed, self._tree, model, self._room.get(model, 0))
             known.undone = self._undone
             self._moments[at, model] = known
-            for one in self._running[bisect_right(self._ends, at) :]:
-                known.add(one)
+            for holder in self._holders:
+                known.add(holder.at(at))
         for _, one in self._given[known.given :]:
             known.add(one)
         for one in self._reserved[known.reserved :]:

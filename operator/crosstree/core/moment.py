@@ -7,7 +7,10 @@ to its queue at that instant is free to start: bookings are made beside guarante
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from math import inf
 
 import numpy as np
@@ -45,6 +48,46 @@ class Stay:
     usable: int
     since: float
     until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """What the gangs of a queue hold of a model that run now.
+
+    Attributes:
+        queue: Which.
+        model: Which.
+        ends: When they end, in order.
+        devices: What those hold who are left after so many ends, one entry more.
+        usable: How much of it is on nodes that take new work.
+    """
+
+    queue: str
+    model: str
+    ends: list[float]
+    devices: list[int]
+    usable: list[int]
+
+    def at(self, at: float) -> Stay:
+        """Return what they hold at an instant as if one held it."""
+        over = bisect_right(self.ends, at)
+        return Stay(self.queue, self.model, self.devices[over], self.usable[over], -inf, inf)
+
+
+def summed(running: Iterable[Stay]) -> list[Holder]:
+    """Sum up who runs now by queue and model: many gangs, few queues."""
+    found: dict[tuple[str, str], list[Stay]] = {}
+    for one in sorted(running, key=lambda one: one.until):
+        found.setdefault((one.queue, one.model), []).append(one)
+    return [
+        Holder(
+            *pair,
+            [one.until for one in those],
+            list(accumulate((one.devices for one in reversed(those)), initial=0))[::-1],
+            list(accumulate((one.usable for one in reversed(those)), initial=0))[::-1],
+        )
+        for pair, those in found.items()
+    ]
 
 
 class Moment:
