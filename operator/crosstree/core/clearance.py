@@ -47,11 +47,27 @@ def might_do(gang: Gang, candidate: Candidate, grounds: Grounds, desk: Desk) -> 
     return free + held >= candidate.need.workers * gang.devices
 
 
-def leaves_what_is_booked(gang: Gang, candidate: Candidate, victims: Sequence[Running], desk: Desk) -> bool:
-    """Say whether bookings let a gang start as soon as these running ones have made room for it."""
+def leaves_what_is_booked(
+    gang: Gang,
+    candidate: Candidate,
+    victims: Sequence[Running],
+    smaller: Iterable[tuple[str, int]],
+    desk: Desk,
+) -> bool:
+    """Say whether bookings let a gang start as soon as these running ones have made room for it.
+
+    Args:
+        gang: Who.
+        candidate: Where, and at which size.
+        victims: Who makes room.
+        smaller: Those of them that go on with fewer workers, by uid, and with how many: they keep what those hold.
+        desk: The cycle's.
+    """
     if desk.fence is None:
         return True
-    return desk.fence.bars(gang, candidate.pool.profile.id, candidate.need.workers, desk.now, victims) is None
+    kept = dict(smaller)
+    gone = [(one, one.devices - kept.get(one.gang.uid, 0) * one.gang.devices) for one in victims]
+    return desk.fence.bars(gang, candidate.pool.profile.id, candidate.need.workers, desk.now, gone) is None
 
 
 def look_ahead(desk: Desk) -> None:

@@ -101,7 +101,7 @@ class Fence:
         return next_turn(self._queues, self._now)
 
     def bars(
-        self, gang: Gang, model: str, workers: int, at: float, gone: Sequence[Running] = ()
+        self, gang: Gang, model: str, workers: int, at: float, gone: Sequence[tuple[Running, int]] = ()
     ) -> Bar | None:
         """Return the first booking that keeps a gang from starting at an instant; None if none does.
 
@@ -110,12 +110,12 @@ class Fence:
             model: On which model.
             workers: At which size.
             at: When, seconds since the epoch.
-            gone: Running gangs that would make room for it, which takes their grace.
+            gone: Running gangs that would make room for it, which takes their grace, and what each gives.
         """
         if _goes_on(gang, workers):
             return None
         stays = max(or_assumed(at_size(gang.expected, gang.workers, workers)).seconds, 1.0)
-        until = at + stays + max((one.grace for one in gone), default=0.0)
+        until = at + stays + max((one.grace for one, _ in gone), default=0.0)
         ask = Ask(gang.queue, model, workers * gang.devices, at, until, tuple(gone))
         return self.stands(ask, certain=at > self._now)
 

@@ -27,7 +27,8 @@ from crosstree.core.snapshot import NodeState, Snapshot
 class Ask:
     """So many accelerators of a model for a queue from one instant to another, seconds since the epoch.
 
-    `gone` are running gangs that would make room for it.
+    `gone` are running gangs that would make room for it, each with the accelerators that it gives: an elastic one may
+    go on with fewer.
     """
 
     queue: str
@@ -35,7 +36,7 @@ class Ask:
     devices: int
     since: float
     until: float
-    gone: tuple[Running, ...] = ()
+    gone: tuple[tuple[Running, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +152,11 @@ class Moment:
         if not ask.gone:
             return spare >= ask.devices or self.covers(ask)
         left, held = self._left - ask.devices, dict(self._held)
-        for one in ask.gone:
+        for one, devices in ask.gone:
             if one.model == self.model and one.ends > self.at:
-                left += one.devices
+                left += devices
                 for queue in self._tree.chain(one.gang.queue):
-                    held[queue] = held.get(queue, 0) - one.devices
+                    held[queue] = held.get(queue, 0) - devices
         return left - outstanding(self.claimed, held, own) >= min(spare, 0) or self.covers(ask)
 
     def covers(self, ask: Ask) -> bool:

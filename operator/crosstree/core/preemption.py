@@ -219,7 +219,7 @@ def _checked(gang: Gang, way: _Way, desk: Desk) -> tuple[Place, Promise] | None:
     )
     desk.rollback(mark)
     victims = sorted((running[at] for at in needed), key=lambda one: (one.gang.key, one.gang.uid))
-    if not leaves_what_is_booked(gang, way.candidate, victims, desk):
+    if not leaves_what_is_booked(gang, way.candidate, victims, smaller, desk):
         return None
     grace = max(one.grace for one in victims)
     return place, Promise(

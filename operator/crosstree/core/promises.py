@@ -178,7 +178,7 @@ def _allowed(gang: Gang, promise: Promise, candidate: Candidate, desk: Desk) -> 
     if not allowed[mine].all() or not desk.clearing.claimed.isdisjoint(promise.victims):
         return False
     victims = [desk.snapshot.running[at] for at in np.flatnonzero(mine)]
-    return leaves_what_is_booked(gang, candidate, victims, desk)
+    return leaves_what_is_booked(gang, candidate, victims, promise.smaller, desk)
 
 
 def _has_room(gang: Gang, candidate: Candidate, promise: Promise, desk: Desk) -> bool:

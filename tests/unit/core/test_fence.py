@@ -121,6 +121,24 @@ def test_being_gone_in_time_is_a_way_out_for_who_would_still_be_there():
     assert [way.change for way in ways_out(open_to_all, asks("a", 9), Policy(), NOW)] == ["with workers: 8"]
 
 
+def test_who_only_shrinks_for_a_gang_gives_what_it_does_not_keep():
+    base = a_snapshot(a_pool(leaves=2, nodes=2))
+    elastic = replace(asks("e", 2, seconds=None), sizes=(2, 1))
+    first = replace(asks("f", 1, seconds=None), priority=50)
+    there = [
+        running(elastic, ["n000", "n002"], base, ends=NOW + 30 * HOUR),
+        running(first, ["n003"], base, ends=NOW + 30 * HOUR),
+    ]
+    waits = replace(a_gang(2, name="h", required="leaf"), priority=10, expected=asks("", 1).expected)
+    booked = {8: False, 0: True}
+    for accelerators, promised in booked.items():
+        queues = (a_queue("q", accelerators),) if accelerators else ()
+        view = replace(with_running(base, *there), queues=(*queues, QueueSpec("default")), gangs=(waits,))
+        (told,) = [one for one in run_cycle(view, Policy(), NOW).decisions if isinstance(one, Wait)]
+        smaller = told.promise.smaller if told.promise is not None else None
+        assert smaller == ((("uid-e", 1),) if promised else None)
+
+
 def test_small_bookings_every_hour_hide_no_large_one_at_the_end_of_the_day():
     small = tuple(Booking(f"s{at}", H100, 1, NOW + 60 + at, 60.0, every=HOUR) for at in range(12))
     queues = [QueueSpec("small", calendar=small), a_queue("large", 64, start=NOW + 20 * HOUR)]
