@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from math import ceil, floor, isfinite
+from math import ceil, floor
 
 from crosstree.base.clock import LAST
+
+LEAST = 60.0
+"""Seconds that a booking, or a period of a budget, takes at least: each beginning and end is a cycle and a status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Booking:
         model: Profile id.
         accelerators: How many, at least 1.
         start: When it is in force first, seconds since the epoch.
-        duration: For how many seconds, more than 0.
+        duration: For how many seconds, more than 0; at least `LEAST` as the API server and files have it.
         every: Seconds from one beginning to the next, at least `duration`; None for once.
         until: It does not begin again at this time or later; None for ever.
     """
@@ -53,14 +56,6 @@ class State(Enum):
     """It is in force."""
     ENDED = "Ended"
     """It will never be in force again."""
-
-
-def sound(booking: Booking) -> bool:
-    """Say whether a booking is as it has to be: the API server refuses others, a file may hold anything."""
-    every = booking.duration if booking.every is None else booking.every
-    until = booking.start if booking.until is None else booking.until
-    numbers = (booking.start, booking.duration, every, until)
-    return booking.accelerators > 0 and all(map(isfinite, numbers)) and 0 < booking.duration <= every
 
 
 def window(booking: Booking, now: float) -> Window | None:

@@ -14,9 +14,9 @@ import numpy as np
 from crosstree.base.errors import SpecError
 from crosstree.core import eligibility, values
 from crosstree.core.arrays import Bool, Int64
-from crosstree.core.calendar import sound
 from crosstree.core.cluster import Admission
 from crosstree.core.durations import Lesson
+from crosstree.core.hours import hours_fault
 from crosstree.core.policy import Policy
 from crosstree.core.snapshot import Pool, Snapshot
 from crosstree.core.values import Json
@@ -244,9 +244,8 @@ def _check(snapshot: Snapshot) -> None:
         ):
             raise SpecError(f"snapshot.running: {one.gang.key} holds nodes that there are not.")
     for queue in snapshot.queues:
-        for booking in queue.calendar:
-            if not sound(booking):
-                raise SpecError(f"snapshot.queues: booking {booking.name} of {queue.name} is at no time.")
+        if found := hours_fault(queue):
+            raise SpecError(f"snapshot.queues: {found}")
     for pool in snapshot.pools:
         if not 0 <= pool.column < len(snapshot.resources):
             raise SpecError(f"snapshot.pools: {pool.name} counts a resource that there is not.")

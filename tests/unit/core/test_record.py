@@ -132,6 +132,16 @@ def test_a_version_from_the_future_names_who_wrote_it_and_what_this_one_reads():
         (lambda given: given["snapshot"].update(queues=[{"name": "q", "calendar": [{
             "name": "b", "model": "m", "accelerators": 1, "start": "inf", "duration": 60.0}]}]),
          "booking b of q is at no time"),
+        *((lambda given, change=change: given["snapshot"].update(queues=[{"name": "q", "calendar": [{
+            "name": "b", "model": "m", "accelerators": 1, "start": 0.0, "duration": 60.0, **change}]}]),
+           f"booking b of q is at no time: {[*change][-1]} is ")
+          for change in ({"every": 1e-320, "duration": 1e-320}, {"duration": 59.0}, {"start": -1e308}, {"start": 1e308},
+                         {"every": 1e308}, {"every": 59.0}, {"duration": 1e308}, {"until": "inf"})),
+        *((lambda given, change=change: given["snapshot"].update(queues=[{"name": "q", "budgets": [{
+            "model": "m", "seconds": 1.0, "start": 0.0, **change}]}]),
+           f"the budget of q for m is for no time: {[*change][-1]} is ")
+          for change in ({"every": 0.0}, {"every": 1e-320}, {"every": "inf"}, {"start": -1e308}, {"seconds": -1.0},
+                         {"seconds": "inf"})),
         (lambda given: given.pop("at"), "at"),
     ],
 )  # fmt: skip
