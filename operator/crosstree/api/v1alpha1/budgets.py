@@ -15,7 +15,7 @@ from crosstree.core.queues import ANY_MODEL
 _MOST_HOURS = 1_000_000_000_000
 """Sums of hours stay numbers."""
 
-_A_MINUTE = r"[1-9][0-9]*[hm]|(^|[hm])0*([6-9][0-9]|[1-9][0-9]{2,6})s"
+A_MINUTE = r"[1-9][0-9]*[hm]|(^|[hm])0*([6-9][0-9]|[1-9][0-9]{2,6})s"
 """Found in durations of a minute or more."""
 
 _LEAP = "20([02468][048]|[13579][26])-02-29"
@@ -82,13 +82,13 @@ class Budget(Wire):
 
     RULES = (
         Rule(
-            holds=f"!has(self.every) || self.every.matches('{_A_MINUTE}')",
+            holds=f"!has(self.every) || self.every.matches('{A_MINUTE}')",
             says="spec.budgets for {model} begins anew every {every}; give a minute or more, for example 720h, or leave"
             " it out for one budget once and for all.",
             shows={"model": "self.model", "every": "self.every"},
             breaks=lambda b: (
                 {"model": b.model, "every": b.every}
-                if b.every is not None and not re.search(_A_MINUTE, b.every)
+                if b.every is not None and not re.search(A_MINUTE, b.every)
                 else None
             ),
             path="every",

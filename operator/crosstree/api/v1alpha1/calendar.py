@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from crosstree.api.v1alpha1.budgets import A_MINUTE
 from crosstree.api.v1alpha1.common import Duration, ModelId, Time, Wire
 from crosstree.api.v1alpha1.rules import Check, Found, Rule, matches
 from crosstree.base import duration
@@ -60,8 +61,10 @@ def _seconds(text: str) -> float | None:
         return None
 
 
-def _empty(booking: Any) -> Found | None:
-    return {"name": booking.name, "duration": booking.duration} if _seconds(booking.duration) == 0 else None
+def _short(booking: Any) -> Found | None:
+    if not booking.duration or re.search(A_MINUTE, booking.duration):
+        return None
+    return {"name": booking.name, "duration": booking.duration}
 
 
 def _overlapping(booking: Any) -> Found | None:
@@ -90,7 +93,7 @@ class QueueBooking(Wire):
     start: Moment
     """When it is in force first. Times without daylight saving: in UTC, or with an offset that stays."""
     duration: Duration
-    """How long it is in force."""
+    """How long it is in force, a minute or more."""
     every: Duration | None = None
     """From one beginning to the next, for example 24h or 168h; left out, it is in force once."""
     until: Moment | None = None
@@ -98,10 +101,10 @@ class QueueBooking(Wire):
 
     RULES = (
         Rule(
-            holds="self.duration == '' || duration(self.duration) > duration('0s')",
-            says="spec.calendar {name} has a duration of {duration}; make it longer than nothing.",
+            holds=f"self.duration == '' || self.duration.matches('{A_MINUTE}')",
+            says="spec.calendar {name} has a duration of {duration}; give a minute or more, for example 8h.",
             shows={"name": "self.name", "duration": "self.duration"},
-            breaks=_empty,
+            breaks=_short,
             path="duration",
         ),
         Rule(
