@@ -28,6 +28,7 @@ from crosstree.base.clock import Clock
 from crosstree.core.cluster import Preset
 from crosstree.core.columns import Columns
 from crosstree.core.cutter import MANNERS, Cutter
+from crosstree.core.diary import Diary
 from crosstree.core.discovery import Layout
 from crosstree.core.fabrics import FabricPreset
 from crosstree.core.job import Job
@@ -148,6 +149,10 @@ class LiveCluster:
         self._promises.recall(plan.cluster, ordered)
 
     # facts for reconcilers --------------------------------------------------------------------------------
+
+    def diary(self, cluster: str) -> Diary:
+        """Return what the queues that serve an AICluster have booked; the same object while their specs stay."""
+        return self._tree.diary(cluster)
 
     def pods_of(self, namespace: str, job_name: str) -> tuple[PodFact, ...]:
         """Return every pod labelled with that job, by index, whatever job object owns it."""

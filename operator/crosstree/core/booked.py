@@ -8,37 +8,65 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from crosstree.core.book import UNLIMITED, Book
 from crosstree.core.calendar import Booking, in_force, turn
-from crosstree.core.fairshare import guarantees_of, rates_of
+from crosstree.core.fairshare import NOTHING
 from crosstree.core.queues import QueueSpec, Quota
-from crosstree.core.queuetree import QueueTree, tree_of
+from crosstree.core.queuetree import QueueTree
 
 
 def effective(queues: tuple[QueueSpec, ...], now: float) -> tuple[QueueSpec, ...]:
     """Return the queues with what is guaranteed to them at an instant, bookings included.
 
-    A booking in force raises what its queue is guaranteed of its model to at least its number, as far as a limit of the
-    queue for that model allows. The same object where nothing is booked then.
+    A booking in force raises what its queue is guaranteed of its model to at least its number, as far as limits allow
+    (`most`). The same object where nothing is booked then.
     """
-    raised = {queue.name: models for queue in queues if queue.calendar and (models := booked_by(queue, now))}
-    if not raised:
+    booked = [queue for queue in queues if queue.calendar]
+    specs = {queue.name: queue for queue in queues} if booked else {}
+    return raised(queues, {queue.name: booked_by(queue, now, specs) for queue in booked})
+
+
+def raised(queues: tuple[QueueSpec, ...], booked: Mapping[str, Mapping[str, int]]) -> tuple[QueueSpec, ...]:
+    """Return the queues, guarantees raised to what is booked by queue and model; the same object if nothing is."""
+    if not any(booked.values()):
         return queues
-    return tuple(_raised(queue, raised[queue.name]) if queue.name in raised else queue for queue in queues)
+    return tuple(_raised(queue, booked[queue.name]) if booked.get(queue.name) else queue for queue in queues)
 
 
-def booked_by(queue: QueueSpec, now: float) -> dict[str, int]:
-    """Return what bookings of one queue that are in force guarantee to it, by model: the largest of each model."""
+def booked_by(queue: QueueSpec, now: float, specs: Mapping[str, QueueSpec]) -> dict[str, int]:
+    """Return what bookings of one queue that are in force guarantee to it, by model: the largest of each model.
+
+    Args:
+        queue: The queue.
+        now: Seconds since the epoch.
+        specs: All queues by name, for the limits of those above it.
+    """
     found: dict[str, int] = {}
     for one in queue.calendar:
         if in_force(one, now):
-            found[one.model] = max(found.get(one.model, 0), allowed(queue, one))
-    return found
+            found[one.model] = max(found.get(one.model, 0), one.accelerators)
+    return {model: min(count, most(queue, model, specs)) for model, count in found.items()}
 
 
-def allowed(queue: QueueSpec, booking: Booking) -> int:
-    """Return how much of a booking the limit of its queue for that model allows."""
-    limits = (quota.limit for quota in queue.quotas if quota.model == booking.model)
-    return min((booking.accelerators, *(limit for limit in limits if limit is not None)))
+def most(queue: QueueSpec, model: str, specs: Mapping[str, QueueSpec]) -> int:
+    """Return how many accelerators of a model the limits of a queue and those above allow if nothing else is held.
+
+    A booking of more guarantees no more, and nothing is kept free for what may never be taken. `UNLIMITED` without any.
+    """
+    chain = [queue]
+    while (above := specs.get(chain[-1].parent)) is not None and above not in chain:
+        chain.append(above)
+    rate, least = 1.0, UNLIMITED
+    for spec in reversed(chain):
+        rate = next((each for named, each in spec.rates if named == model), rate)
+        if spec.quotas:
+            least = min(least, Book(spec, NOTHING, {model: rate}).room(model))
+    return least
+
+
+def allowed(queue: QueueSpec, booking: Booking, specs: Mapping[str, QueueSpec]) -> int:
+    """Return how much of a booking the limits of its queue and of those above allow."""
+    return min(booking.accelerators, most(queue, booking.model, specs))
 
 
 def bookings(tree: QueueTree) -> list[tuple[str, Booking]]:
@@ -55,19 +83,6 @@ def next_turn(queues: Iterable[QueueSpec], now: float) -> float | None:
     """Return when the next booking comes into force or ceases to be, later than now; None for never."""
     turns = (turn(one, now) for queue in queues for one in queue.calendar)
     return min((at for at in turns if at is not None), default=None)
-
-
-def promised(queues: tuple[QueueSpec, ...], model: str, at: float) -> tuple[int, int]:
-    """Return how much of a model all queues have booked at an instant, and how much is guaranteed in all with that.
-
-    What is guaranteed over all models together is left out: it can be had of another model.
-    """
-    tree = tree_of(effective(queues, at))
-    guarantees = guarantees_of(tree, rates_of(tree))
-    roots = (name for name in tree.specs if not tree.parents[name])
-    return outstanding(claims(tree, model, at), {}, ()), sum(
-        guarantees[name].models.get(model, 0) for name in roots
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +105,9 @@ def claims(tree: QueueTree, model: str, at: float) -> Claims:
         {
             name: count
             for name, queue in tree.specs.items()
-            if queue.calendar and name not in tree.faults and (count := booked_by(queue, at).get(model, 0))
+            if queue.calendar
+            and name not in tree.faults
+            and (count := booked_by(queue, at, tree.specs).get(model, 0))
         },
     )
 
@@ -123,7 +140,7 @@ def outstanding(claimed: Claims, held: Mapping[str, int], own: Sequence[str]) ->
     return inner.get("", 0)
 
 
-def _raised(queue: QueueSpec, models: dict[str, int]) -> QueueSpec:
+def _raised(queue: QueueSpec, models: Mapping[str, int]) -> QueueSpec:
     quotas = {quota.model: quota for quota in queue.quotas}
     for model, count in models.items():
         known = quotas.get(model, Quota(model))

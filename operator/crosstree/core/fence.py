@@ -75,7 +75,7 @@ class Fence:
         booked: dict[str, list[Booked]] = {}
         for queue, booking in bookings(self._tree):
             self._bookings.setdefault(queue, []).append(booking)
-            count = allowed(self._tree.specs[queue], booking)
+            count = allowed(self._tree.specs[queue], booking, self._tree.specs)
             booked.setdefault(booking.model, []).append(Booked(queue, booking, count))
         self._diaries = {model: Diary(those) for model, those in booked.items()}
         self._reclaims = snapshot.manners.preemption is not Preemption.NEVER

@@ -59,7 +59,9 @@ class JobQueueReconciler:
         early = self._statuses.early(KIND, name, now)
         if early is not None:
             return early
-        found = queue_status.standing(name, store.queues, store.clusters, store.jobs.values(), now=now)
+        found = queue_status.standing(
+            name, store.queues, store.clusters, store.jobs.values(), self._live.diary, now=now
+        )
         exists = not found.cluster or found.cluster in store.clusters
         own = (job for job in store.jobs.values() if job.queue == name)
         lessons = learn(queue.lessons, runs(own))

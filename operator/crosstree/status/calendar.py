@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from crosstree.base.clock import LAST, to_rfc3339
-from crosstree.core.booked import promised
 from crosstree.core.calendar import Booking, standing, window
 from crosstree.core.cluster import Queue
-from crosstree.core.queues import QueueSpec
+from crosstree.core.diary import Diary
 from crosstree.status.conditions import Condition, Reason, Type
 
 
@@ -36,14 +35,14 @@ class Overbooked:
 
 def overbooked(
     bookings: Iterable[Booking],
-    places: Iterable[tuple[tuple[QueueSpec, ...], Mapping[str, int]]],
+    places: Iterable[tuple[Diary, Mapping[str, int]]],
     now: float,
 ) -> Overbooked | None:
     """Return the first of the next windows of some bookings in which more is promised than is usable; None if in none.
 
     Args:
         bookings: Of one queue.
-        places: For each AICluster that it serves: its queues, and its usable accelerators by model.
+        places: For each AICluster that it serves: what its queues have booked, and its usable accelerators by model.
         now: Seconds since the epoch.
     """
     found, known = [], tuple(places)
@@ -55,8 +54,8 @@ def overbooked(
     for at, model, start in sorted(wanted):
         # A queue may serve AIClusters of other models: those say nothing, unless there is the model nowhere.
         there = [place for place in known if place[1].get(model)] or known
-        for queues, usable in there:
-            booked, guaranteed = promised(queues, model, at)
+        for diary, usable in there:
+            booked, guaranteed = diary.promised(model, at)
             if guaranteed > usable.get(model, 0):
                 found.append(Overbooked(start, model, booked, guaranteed, usable.get(model, 0)))
     return min(found, key=lambda one: (one.at, one.model, one.usable), default=None)

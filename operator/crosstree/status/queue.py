@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from crosstree.base.clock import LAST, to_rfc3339
 from crosstree.core.admission import cluster_of
-from crosstree.core.booked import effective
 from crosstree.core.budgets import HOUR, Charged, period_at
 from crosstree.core.cluster import Cluster, Queue
+from crosstree.core.diary import Diary
 from crosstree.core.durations import Lesson
 from crosstree.core.fairshare import rates_of
 from crosstree.core.job import Job
 from crosstree.core.lifecycle.facts import waits_for
 from crosstree.core.plan import Wait
 from crosstree.core.queues import Budget
-from crosstree.core.queuetree import Fault, Flaw, QueueTree, serves, serving, tree_of
+from crosstree.core.queuetree import Fault, Flaw, QueueTree, serves, tree_of
 from crosstree.core.quota import Accounts, Usage
 from crosstree.status import calendar
 from crosstree.status.conditions import Condition, Reason, Type, merge
@@ -87,6 +87,7 @@ def standing(
     queues: Mapping[str, Queue],
     clusters: Mapping[str, Cluster],
     jobs: Iterable[Job],
+    diary: Callable[[str], Diary],
     *,
     now: float,
 ) -> Standing:
@@ -99,29 +100,24 @@ def standing(
         queues: All JobQueues by name.
         clusters: All AIClusters by name, whose stored status says what they have.
         jobs: All jobs.
+        diary: What the queues that serve an AICluster have booked (`queuetree.serving`), by its name.
         now: Seconds since the epoch.
     """
     cluster = serves(queues[name], queues)
-    specs = {one: serving(queues, one) for one in ([cluster] if cluster else [*clusters] or [""])}
-    trees = {one: tree_of(effective(each, now)) for one, each in specs.items()}
+    diaries = {one: diary(one) for one in ([cluster] if cluster else [*clusters] or [""])}
+    trees = {one: tree_of(each.effective(now)) for one, each in diaries.items()}
     below = frozenset[str]().union(*(tree.below(name) for tree in trees.values()))
     members = [job for job in jobs if job.queue in below]
     books = [_books(tree, one, clusters, members) for one, tree in trees.items()]
+    told = {one: clusters[one] for one in diaries if one in clusters and clusters[one].observed}
+    places = [(diaries[one], _capacity(cluster)) for one, cluster in told.items()]
     return Standing(
         jobs=count(members),
         usage=_added(row for book in books for row in book.usage(name)),
         share=max(book.share(name) for book in books),
         fault=next((tree.faults[name] for tree in trees.values() if name in tree.faults), None),
         cluster=cluster,
-        overbooked=calendar.overbooked(
-            queues[name].calendar,
-            [
-                (specs[one], _capacity(known))
-                for one in specs
-                if (known := clusters.get(one)) and known.observed
-            ],
-            now,
-        ),
+        overbooked=calendar.overbooked(queues[name].calendar, places, now),
         rates=rates_of(tree_of(one.spec for one in queues.values())).get(name, {}),
     )
 

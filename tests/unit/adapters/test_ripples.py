@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from crosstree.adapters.resources import Kind
+from crosstree.core.calendar import Booking
 from crosstree.core.cluster import PoolObject, Queue
 from crosstree.core.job import Progress
 from crosstree.core.snapshot import NodeState
@@ -61,6 +62,19 @@ def test_another_quota_is_news_to_every_queue(world: World) -> None:
     world.put(Kind.QUEUE, Queue("team", "uid-t", 2, "2", 0.0, weight=2.0))
     assert {key for kind, key in world.heard.marks if kind == Kind.QUEUE} == {"team", "default"}
     assert [one.weight for one in world.east.queues] == [1.0, 2.0]
+
+
+def test_what_is_booked_is_laid_out_anew_only_when_the_spec_of_a_queue_changes(world: World) -> None:
+    queue = Queue("team", "uid-t", 1, "1", 0.0, calendar=(Booking("b", "h100", 8, 100.0, 50.0),))
+    world.put(Kind.QUEUE, queue)
+    diary = world.live.diary("east")
+    assert diary.promised("h100", 100.0) == (8, 8)
+    world.put(Kind.QUEUE, replace(queue, resource_version="2", observed={"running": 1}))
+    world.put(Kind.JOB, replace(a_job(), queue="team"))
+    assert world.live.diary("east") is diary
+    more = (Booking("b", "h100", 16, 100.0, 50.0),)
+    world.put(Kind.QUEUE, replace(queue, generation=2, resource_version="3", calendar=more))
+    assert world.live.diary("east").promised("h100", 100.0) == (16, 16)
 
 
 def test_trouble_of_a_node_reaches_the_jobs_on_it(world: World) -> None:

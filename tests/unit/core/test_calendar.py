@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crosstree.base.clock import LAST
-from crosstree.core.booked import booked_by, effective, next_turn, promised
+from crosstree.core.booked import booked_by, claims, effective, next_turn, outstanding
 from crosstree.core.calendar import Booking, State, Window, following, in_force, standing, turn, window
+from crosstree.core.diary import Diary
+from crosstree.core.fairshare import guarantees_of, rates_of
 from crosstree.core.queues import ANY_MODEL, QueueSpec, Quota
+from crosstree.core.queuetree import tree_of
 
 H100, MI300X = "nvidia-h100-sxm", "amd-mi300x"
 START, HOUR, DAY = 1_000_000.0, 3_600.0, 86_400.0
@@ -103,7 +110,34 @@ def test_a_booking_raises_a_guarantee_and_never_lowers_one():
 
 def test_a_booking_gives_no_more_than_the_limit_of_its_queue_allows():
     queue = QueueSpec("q", quotas=(Quota(H100, 0, 48),), calendar=(ONCE,))
-    assert booked_by(queue, START) == {H100: 48}
+    assert booked_by(queue, START, {}) == {H100: 48}
+
+
+@pytest.mark.parametrize(
+    ("queues", "most"),
+    [
+        ((QueueSpec("q", quotas=(Quota(ANY_MODEL, 0, 8),)),), 8),
+        ((QueueSpec("q", quotas=(Quota(ANY_MODEL, 0, 8),), rates=((H100, 2.0),)),), 4),
+        ((QueueSpec("q", "dept"), QueueSpec("dept", quotas=(Quota(H100, 0, 16),))), 16),
+        ((QueueSpec("q", "dept"), QueueSpec("dept", quotas=(Quota(MI300X, 0, 16),))), 64),
+        (
+            (
+                QueueSpec("q", "team", quotas=(Quota(H100, 0, 48),)),
+                QueueSpec("team", "dept", quotas=(Quota(ANY_MODEL, 0, 10),)),
+                QueueSpec("dept", rates=((H100, 0.25),)),
+            ),
+            40,
+        ),
+        ((QueueSpec("q", "q", quotas=(Quota(H100, 0, 24),)),), 24),
+    ],
+)
+def test_a_booking_gives_no_more_than_any_limit_above_its_queue_allows(
+    queues: tuple[QueueSpec, ...], most: int
+):
+    first, *others = queues
+    booked = (replace(first, calendar=(ONCE,)), *others)
+    assert booked_by(booked[0], START, {one.name: one for one in booked}) == {H100: most}
+    assert {quota.model: quota.guaranteed for quota in effective(booked, START)[0].quotas}[H100] == most
 
 
 def test_queues_without_bookings_in_force_are_the_same_object():
@@ -121,5 +155,62 @@ def test_what_is_promised_counts_the_bookings_of_a_tree_once():
         QueueSpec("sure", quotas=(Quota(H100, 16),)),
         QueueSpec("lost", "nobody", calendar=(a_booking(500),)),
     )
-    assert promised(queues, H100, START) == (72, 88)
-    assert promised(queues, H100, START - 1) == (0, 16)
+    diary = Diary(queues)
+    assert diary.promised(H100, START) == diary.promised(H100, START) == (72, 88)
+    assert diary.promised(H100, START - 1) == (0, 16)
+    assert diary.promised(MI300X, START) == (0, 0)
+
+
+TIMES = st.integers(0, 48).map(lambda half: START + half * HOUR / 2)
+
+
+@st.composite
+def some_bookings(draw: st.DrawFn) -> tuple[Booking, ...]:
+    found = []
+    for number in range(draw(st.integers(0, 3))):
+        duration = draw(st.sampled_from([0.1, 1800.0, 3 * HOUR]))
+        every = draw(st.sampled_from([None, duration, duration + 0.1, duration + 5 * HOUR]))
+        until = draw(st.none() | TIMES)
+        model = draw(st.sampled_from([H100, MI300X]))
+        start = draw(TIMES | st.just(LAST))
+        found.append(Booking(f"b{number}", model, draw(st.integers(1, 64)), start, duration, every, until))
+    return tuple(found)
+
+
+@st.composite
+def some_queues(draw: st.DrawFn) -> tuple[QueueSpec, ...]:
+    names = ("a", "b", "c", "d", "e")
+    amounts = st.integers(0, 40)
+    return tuple(
+        QueueSpec(
+            name,
+            draw(st.sampled_from(["", *names, "nobody"])),
+            quotas=tuple(
+                Quota(model, draw(amounts), draw(st.none() | amounts))
+                for model in draw(st.sets(st.sampled_from([ANY_MODEL, H100, MI300X])))
+            ),
+            rates=((H100, draw(st.sampled_from([0.5, 1.0, 3.0]))),) if draw(st.booleans()) else (),
+            calendar=draw(some_bookings()),
+        )
+        for name in names
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(some_queues(), TIMES | st.floats(0.0, 3.0e11))
+def test_a_diary_says_what_the_tree_made_anew_says(queues: tuple[QueueSpec, ...], at: float):
+    diary, raised = Diary(queues), effective(queues, at)
+    assert diary.effective(at) == raised
+    tree = tree_of(raised)
+    guarantees = guarantees_of(tree, rates_of(tree))
+    for model in (H100, MI300X):
+        booked = outstanding(claims(tree_of(queues), model, at), {}, ())
+        all_of = sum(guarantees[name].models.get(model, 0) for name in tree.specs if not tree.parents[name])
+        assert diary.promised(model, at) == (booked, all_of)
+
+
+def test_queues_without_bookings_in_force_are_the_same_object_in_a_diary():
+    queues = (QueueSpec("a"), QueueSpec("q", calendar=(ONCE,)))
+    assert Diary(queues).effective(START - 1) is queues
+    assert Diary(()).effective(START) == ()
+    assert Diary(()).promised(H100, START) == (0, 0)

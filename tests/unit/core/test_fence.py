@@ -16,7 +16,7 @@ from crosstree.core.manners import Backfill, Manners, Preemption
 from crosstree.core.moment import Moment
 from crosstree.core.plan import Place, Wait
 from crosstree.core.policy import Policy
-from crosstree.core.queues import QueueSpec
+from crosstree.core.queues import ANY_MODEL, QueueSpec, Quota
 from crosstree.core.snapshot import NodeState
 from crosstree.core.ways import ways_out
 from crosstree.core.workload import Expectation, Footprint, Gang, Source
@@ -85,6 +85,19 @@ def test_what_the_queue_itself_holds_is_not_kept_free_once_more():
 def test_a_booking_of_a_model_that_is_not_there_keeps_nobody_away():
     queue = QueueSpec("q", calendar=(Booking("b", "amd-mi300x", 64, NOW + 1, HOUR),))
     assert starts([queue], asks("a", 8)) == {"a"}
+
+
+@pytest.mark.parametrize(
+    "queues",
+    [
+        [a_queue("q", 64, "dept"), QueueSpec("dept", quotas=(Quota(H100, limit=8),))],
+        [replace(a_queue("q", 64), quotas=(Quota(ANY_MODEL, limit=8),))],
+        [replace(a_queue("q", 64), quotas=(Quota(ANY_MODEL, limit=16),), rates=((H100, 2.0),))],
+    ],
+)
+def test_nothing_is_kept_free_that_limits_keep_a_queue_from_taking(queues: list[QueueSpec]):
+    assert starts(queues, asks("a", 7)) == {"a"}
+    assert starts(queues, asks("a", 8)) == set()
 
 
 def test_nodes_that_take_no_new_work_are_not_counted_as_left():

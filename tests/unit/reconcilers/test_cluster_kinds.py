@@ -14,6 +14,8 @@ from crosstree.adapters.store import ObjectStore
 from crosstree.base.errors import AlreadyExists, Conflict
 from crosstree.base.names import API_VERSION
 from crosstree.core.accelerator import Profile
+from crosstree.core.diary import Diary
+from crosstree.core.queuetree import serving
 from crosstree.core.snapshot import Pool, Snapshot
 from crosstree.core.topology import build
 from crosstree.core.troubles import NONE, Troubles
@@ -51,6 +53,9 @@ class Live:
         return Snapshot(
             cluster, self.generation, names, (RESOURCE,), amounts, amounts, state, state, tuple(pools)
         )
+
+    def diary(self, cluster: str) -> Diary:
+        return Diary(serving(self.store.queues, cluster))
 
     def oddities_of(self, cluster: str) -> tuple:
         return self.oddities

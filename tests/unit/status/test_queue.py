@@ -10,9 +10,11 @@ import pytest
 from crosstree.core.budgets import Charged
 from crosstree.core.calendar import Booking
 from crosstree.core.cluster import Cluster, Queue
+from crosstree.core.diary import Diary
 from crosstree.core.job import Job, Placement, Progress
 from crosstree.core.plan import NodeShare
 from crosstree.core.queues import Budget, Quota
+from crosstree.core.queuetree import serving
 from crosstree.core.quota import Usage
 from crosstree.core.workload import Gang
 from crosstree.status.queue import JobCounts, Standing, build, count, standing, used_parts
@@ -108,9 +110,9 @@ def a_queue(name: str, parent: str = "", **changes) -> Queue:
 
 
 def the_standing(name: str, *queues: Queue, jobs=(), clusters=(EAST,), now=0.0) -> Standing:
-    return standing(
-        name, {one.name: one for one in queues}, {one.name: one for one in clusters}, jobs, now=now
-    )
+    by_name = {one.name: one for one in queues}
+    diary = lambda cluster: Diary(serving(by_name, cluster))  # noqa: E731
+    return standing(name, by_name, {one.name: one for one in clusters}, jobs, diary, now=now)
 
 
 def ready(queue: Queue, found: Standing) -> tuple[str, str]:
