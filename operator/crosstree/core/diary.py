@@ -6,12 +6,13 @@ sums of `fairshare` say; made once, and good for as long as the queues stay the 
 
 from __future__ import annotations
 
-from math import inf
+from collections.abc import Collection
+from math import inf, isfinite
 
 import numpy as np
 
 from crosstree.base.clock import LAST
-from crosstree.core.arrays import Bool, Int64
+from crosstree.core.arrays import Bool, Float64, Int64
 from crosstree.core.booked import most, raised
 from crosstree.core.queues import QueueSpec
 from crosstree.core.queuetree import QueueTree, tree_of
@@ -44,6 +45,7 @@ class Diary:
         self._levels = _levels(tree)
         self._index = {name: number for number, name in enumerate(tree.specs)}
         self._models: dict[str, tuple[Int64, Int64, Int64]] = {}
+        self._whose = np.array([self._index[name] for name, _ in rows], np.int64)
         self._answers: dict[tuple[str, float], tuple[int, int]] = {}
 
     def effective(self, now: float) -> tuple[QueueSpec, ...]:
@@ -68,6 +70,14 @@ class Diary:
             known = self._answers[model, at] = self._promised(model, at)
         return known
 
+    def turn(self, names: Collection[str], now: float) -> float | None:
+        """Return when the next booking of some queues comes into force or ceases to be (`booked.next_turn`)."""
+        begin, end = self._windows(now)
+        turns = np.where(begin <= now, end, begin)
+        mine = np.array([name in names for name in self._tree.specs], np.bool_)
+        found = float(turns[mine[self._whose]].min(initial=inf))
+        return found if isfinite(found) else None
+
     def _promised(self, model: str, at: float) -> tuple[int, int]:
         rows, owners, quotas = self._of(model)
         booked = np.zeros(len(quotas), np.int64)
@@ -83,7 +93,6 @@ class Diary:
                 for row, (name, named) in enumerate(self._owners)
                 if named == model and name not in self._tree.faults
             ]
-            owners = [self._index[self._owners[row][0]] for row in rows]
             quotas = [
                 0
                 if name in self._tree.faults
@@ -92,25 +101,34 @@ class Diary:
             ]
             self._models[model] = (
                 np.array(rows, np.int64),
-                np.array(owners, np.int64),
+                self._whose[rows],
                 np.array(quotas, np.int64),
             )
         return self._models[model]
 
     def _in_force(self, at: float) -> Bool:
         """Mark the bookings that are in force at an instant, as `calendar.in_force` says of each: Bool (bookings,)."""
+        begin, end = self._windows(at)
+        found: Bool = (begin <= at) & (at < end)
+        return found
+
+    def _windows(self, at: float) -> tuple[Float64, Float64]:
+        """Return when the window of each booking begins and ends that `calendar.window` finds; infinite for none."""
         again = self._every > 0
         turns = np.divide(at - self._start, self._every, out=np.zeros(len(again)), where=again)
         turns = np.maximum(np.floor(turns), 0.0)
-        found: Bool = np.zeros(len(again), np.bool_)
-        stands = np.ones(len(again), np.bool_)
-        # The next turn as well: a window may have ended by a hair where the division says it has not begun.
-        for more in (0.0, 1.0):
-            number = turns + more
-            begin = self._start + number * self._every
-            stands &= (begin <= LAST) & (begin < self._until) & (again | (number == 0))
-            found |= stands & (begin <= at) & (at < begin + self._length)
-        return found
+        begin, end = self._window(turns)
+        over = np.isfinite(begin) & (end <= at)
+        begin_next, end_next = self._window(turns + 1.0)
+        none = over & ~again
+        begin, end = np.where(over, begin_next, begin), np.where(over, end_next, end)
+        begin[none] = end[none] = inf
+        return begin, end
+
+    def _window(self, turns: Float64) -> tuple[Float64, Float64]:
+        begin = self._start + turns * self._every
+        begin = np.where((begin <= LAST) & (begin < self._until), begin, inf)
+        return begin, begin + self._length
 
     def _summed(self, own: Int64) -> int:
         """Return what roots have together: each queue its own, or what those below it have if that is more."""

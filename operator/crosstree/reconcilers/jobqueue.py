@@ -9,10 +9,8 @@ from crosstree.adapters.livecluster import LiveCluster
 from crosstree.adapters.writer import Writer
 from crosstree.base.errors import AlreadyExists
 from crosstree.base.names import API_VERSION, DEFAULT_QUEUE
-from crosstree.core.booked import next_turn
 from crosstree.core.budgets import Settlement, settle
 from crosstree.core.durations import learn, runs
-from crosstree.core.queuetree import upwards
 from crosstree.engine.work import Again, Done, Outcome
 from crosstree.reconcilers.statuses import StatusWriter, Target
 from crosstree.status import queue as queue_status
@@ -75,10 +73,7 @@ class JobQueueReconciler:
         )
         target = Target(KIND, PLURAL, name, queue.resource_version, queue.observed)
         written = await self._statuses.write(target, status, now)
-        booked = (one for one in store.queues.values() if one.calendar)
-        below = (one for one in booked if name in (each.name for each in upwards(one, store.queues)))
-        turn = next_turn((one.spec for one in below), now)
-        again = min(budgets.again, inf if turn is None else min(turn, now + LONGEST))
+        again = min(budgets.again, inf if found.turn is None else min(found.turn, now + LONGEST))
         return written if isinf(again) else Again(max(again - now, 0.0))
 
     def _known(self) -> frozenset[str]:

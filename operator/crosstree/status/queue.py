@@ -51,6 +51,7 @@ class Standing:
         cluster: The AICluster it serves, by its own word or its parent's; empty for every one.
         overbooked: When more is promised than there is in one of its next windows; None if never.
         rates: Its exchange rates, inherited ones included.
+        turn: When the next booking of it, or of a queue below, comes into force or ceases to be; None for never.
     """
 
     jobs: JobCounts = JobCounts()
@@ -60,6 +61,7 @@ class Standing:
     cluster: str = ""
     overbooked: calendar.Overbooked | None = None
     rates: Mapping[str, float] = field(default_factory=dict)
+    turn: float | None = None
 
 
 def count(jobs: Iterable[Job]) -> JobCounts:
@@ -119,6 +121,9 @@ def standing(
         cluster=cluster,
         overbooked=calendar.overbooked(queues[name].calendar, places, now),
         rates=rates_of(tree_of(one.spec for one in queues.values())).get(name, {}),
+        turn=min(
+            (at for each in diaries.values() if (at := each.turn(below, now)) is not None), default=None
+        ),
     )
 
 

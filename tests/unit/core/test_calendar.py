@@ -201,6 +201,7 @@ def some_queues(draw: st.DrawFn) -> tuple[QueueSpec, ...]:
 def test_a_diary_says_what_the_tree_made_anew_says(queues: tuple[QueueSpec, ...], at: float):
     diary, raised = Diary(queues), effective(queues, at)
     assert diary.effective(at) == raised
+    assert diary.turn({"a", "c"}, at) == next_turn((one for one in queues if one.name in "ac"), at)
     tree = tree_of(raised)
     guarantees = guarantees_of(tree, rates_of(tree))
     for model in (H100, MI300X):
