@@ -1,4 +1,4 @@
-"""Models that a JobQueue names and nobody knows: a misspelt quota keeps nothing and limits nothing, and is not seen."""
+"""Models that a JobQueue names and nobody knows: a misspelt quota, budget or booking does nothing, and is not seen."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ def doubt(queue: Queue, known: Collection[str]) -> str:
     fields = {
         "spec.quotas": [quota.model for quota in queue.quotas if quota.model != ANY_MODEL],
         "spec.exchangeRates": [model for model, _ in queue.rates],
+        "spec.budgets": [budget.model for budget in queue.budgets if budget.model != ANY_MODEL],
+        "spec.calendar": [booking.model for booking in queue.calendar],
     }
     wrong = {name: [model for model in models if model not in known] for name, models in fields.items()}
     models = sorted({model for names in wrong.values() for model in names})
@@ -37,7 +39,9 @@ def doubt(queue: Queue, known: Collection[str]) -> str:
         if near
         else " kubectl get apool shows those there are."
     )
+    where = " and ".join(one for one in (", ".join(places[:-1]), places[-1]) if one)
+    verb = "names" if len(places) == 1 else "name"
     return (
-        f"{' and '.join(places)} {'names' if len(places) == 1 else 'name'} {named}: no AcceleratorPool has such a "
-        f"model, and neither the catalog nor an AICluster knows it, so it keeps and limits nothing.{advice}"
+        f"{where} {verb} {named}: no AcceleratorPool has such a model, and neither the catalog "
+        f"nor an AICluster knows it, so it keeps and limits nothing.{advice}"
     )
