@@ -22,6 +22,9 @@ AHEAD = 16
 LISTED = 8_192
 """Windows listed in all. The next one of every booking always is, whatever their number."""
 
+MANY = 1 << 31
+"""Accelerators, more than there are anywhere: a booking of more counts as this many, so that sums stay exact."""
+
 
 @dataclass(frozen=True, slots=True)
 class Booked:
@@ -110,7 +113,7 @@ class Agenda:
         order = np.argsort(starts, kind="stable")  # rows come by queue and name
         self._rows, self._starts = rows[order], starts[order]
         self._ends, self._upto = ends[order], upto[order]
-        self._counts = np.array([one.count for one in booked], np.float64)
+        self._counts: Float64 = np.array([min(one.count, MANY) for one in booked], np.float64)
         self.times, self._at = np.unique(self._starts, return_inverse=True)
         self._total = self._booked_at(np.ones(len(order), np.bool_))
         self._held: Float64 = np.zeros(len(self.times))

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, inf, log2
 
+from crosstree.base.clock import LAST
 from crosstree.core.agenda import Agenda, Booked, Diary
 from crosstree.core.booked import allowed, bookings, claims_of, next_turn
 from crosstree.core.calendar import Booking, Window, following
@@ -181,7 +182,7 @@ class Fence:
 
     def _agenda(self, model: str, since: float) -> Agenda:
         """Return the windows of a model, listed once for all stays that begin at about the same time."""
-        base, later = self._now, (since - self._now) / SOON
+        base, later = self._now, (min(since, LAST) - self._now) / SOON
         if later >= 1:
             base += SOON * 2.0 ** (floor(SHARE * log2(later)) / SHARE)
             base = min(base, since)

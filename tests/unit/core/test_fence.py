@@ -168,6 +168,11 @@ def test_who_holds_what_he_has_booked_hides_no_booking_of_another_as_large():
     assert starts(queues, asks("own", 4, "day", seconds=2 * HOUR), asks("a", 4)) == {"own"}
 
 
+def test_a_booking_of_more_than_can_be_added_up_hides_none_that_can():
+    queues = [a_queue("huge", 1 << 62, start=NOW + 60.0, duration=60.0), a_queue("q", 64)]
+    assert starts(queues, asks("a", 4, "huge")) == set()
+
+
 def many(queues: int, each: int) -> tuple[QueueSpec, ...]:
     """Queues that have booked something every day at times of their own."""
     return tuple(
