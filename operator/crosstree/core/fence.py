@@ -31,7 +31,7 @@ from crosstree.core.workload import Gang
 MOST = 64
 """Instants looked at for one answer, those at which most is held and booked."""
 
-FORESEEN = 8
+FORESEEN = 16
 """The same for a forecast: it may be too early, and whoever starts is asked again."""
 
 SOON = 14_400.0
