@@ -189,7 +189,13 @@ class World:
         """Time passes."""
         until = self.clock.now() + chance.choice((1.0, 30.0, 300.0, 3000.0))
         self.history.append(f"until +{until - NOW:.0f}")
+        same = 0
         while (at := self._next()) <= until:
+            same = same + 1 if at <= self.clock.now() else 0
+            if same > AT_ONCE:
+                raise Violation(
+                    f"it never gets beyond {at - NOW:.0f}: whoever is stopped is placed again, and stopped."
+                )
             self._to(at)
         self._to(until)
 

@@ -42,8 +42,9 @@ def open_to(gang: Gang, snapshot: Snapshot) -> bool:
 def ready(snapshot: Snapshot, pool: Pool) -> Bool:
     """Mark the spares of a pool, Bool (n,), in pool order: the last nodes of each domain that are free and well.
 
-    The last in fabric order, because placement fills from the first; never one that is suspect, nor one that was
-    cleared for a waiting gang: others stopped for that gang, and it has to get what they left.
+    The last in fabric order, because placement fills from the first; never one that is suspect, nor one that is a
+    waiting gang's: others stopped for that gang and it has to get what they left, or it stopped to change its size and
+    has to get back what it had.
     """
     none = np.zeros(len(pool.nodes), np.bool_)
     rule = snapshot.spares
@@ -56,7 +57,7 @@ def ready(snapshot: Snapshot, pool: Pool) -> Bool:
     idle &= snapshot.state[pool.nodes] == NodeState.USABLE
     if snapshot.suspect is not None:
         idle &= ~snapshot.suspect[pool.nodes]
-    idle &= ~_promised(snapshot, pool)
+    idle &= ~_spoken_for(snapshot, pool)
     on_loan = level.total(lent(snapshot, pool).astype(np.int64))[level.domain]
     # How many idle nodes follow each node inside its domain.
     running = np.cumsum(idle)
@@ -66,9 +67,14 @@ def ready(snapshot: Snapshot, pool: Pool) -> Bool:
     return spare
 
 
-def _promised(snapshot: Snapshot, pool: Pool) -> Bool:
-    """Mark the nodes of a pool that are being cleared for waiting gangs, Bool (n,), in pool order."""
+def _spoken_for(snapshot: Snapshot, pool: Pool) -> Bool:
+    """Mark the nodes of a pool that are being cleared for waiting gangs, or were theirs, Bool (n,), in pool order."""
     names = {
+        name
+        for gang in snapshot.gangs
+        if gang.before is not None and gang.before.pool == pool.name
+        for name, _ in gang.before.counts
+    } | {
         share.name
         for gang in snapshot.gangs
         if gang.promise is not None

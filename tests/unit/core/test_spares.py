@@ -43,6 +43,15 @@ def test_a_node_that_others_left_for_a_waiting_gang_is_its_own_and_no_spare() ->
     assert [share.name for share in place.nodes] == ["n002"]
 
 
+def test_a_node_that_a_gang_left_to_change_its_size_is_no_spare_before_it_is_back() -> None:
+    gang = a_gang(2, sizes=(2, 1), before=Footprint("pool-h100", (("n002", 1),)))
+    snapshot = with_spares(a_snapshot(a_pool(leaves=1, nodes=3), used={"n000": 8, "n001": 8}, gangs=[gang]))
+    assert spares_of(snapshot) == []
+    place = decided(snapshot)
+    assert isinstance(place, Place)
+    assert [share.name for share in place.nodes] == ["n002"]
+
+
 def test_the_last_free_node_of_every_leaf_is_a_spare() -> None:
     snapshot = a_snapshot(
         a_pool(leaves=3, nodes=3), used={"n002": 1, "n006": 8}, states={"n008": NodeState.CORDONED}

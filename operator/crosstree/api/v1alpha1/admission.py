@@ -27,15 +27,21 @@ def policy() -> dict[str, Any]:
         "metadata": {"name": NAME},
         "spec": {
             "failurePolicy": "Fail",
+            # One value to server-side apply, so its defaults are spelled out: else whoever applies it second, by
+            # another name, would be told of a conflict with what the API server has added.
             "matchConstraints": {
+                "matchPolicy": "Equivalent",
+                "namespaceSelector": {},
+                "objectSelector": {},
                 "resourceRules": [
                     {
                         "apiGroups": [GROUP],
                         "apiVersions": [VERSION],
                         "operations": ["CREATE", "UPDATE"],
                         "resources": [TrainingJob.PLURAL],
+                        "scope": "*",
                     }
-                ]
+                ],
             },
             # A bad object stored before the policy came can still be labelled and, above all, deleted.
             "matchConditions": [
