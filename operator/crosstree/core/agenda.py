@@ -35,7 +35,7 @@ class Booked:
     count: int
 
 
-class Diary:
+class ModelBookings:
     """All bookings of one model.
 
     Args:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import floor, inf, log2
 
 from crosstree.base.clock import LAST
-from crosstree.core.agenda import Agenda, Booked, Diary
+from crosstree.core.agenda import Agenda, Booked, ModelBookings
 from crosstree.core.booked import allowed, bookings, claims_of, next_turn
 from crosstree.core.calendar import Booking, Window, following
 from crosstree.core.capacity import Taken
@@ -78,7 +78,7 @@ class Fence:
             self._bookings.setdefault(queue, []).append(booking)
             count = allowed(self._tree.specs[queue], booking, self._tree.specs)
             booked.setdefault(booking.model, []).append(Booked(queue, booking, count))
-        self._diaries = {model: Diary(those) for model, those in booked.items()}
+        self._booked = {model: ModelBookings(those) for model, those in booked.items()}
         self._reclaims = snapshot.manners.preemption is not Preemption.NEVER
         self._models = {pool.name: pool.profile.id for pool in snapshot.pools}
         usable = usable_nodes(snapshot)
@@ -131,7 +131,7 @@ class Fence:
         O(windows in that time) in arrays, and for each of at most `MOST` instants seen first O(gangs that hold nodes
         then). An instant that is too early to be tight, or that leaves enough whoever holds what, is passed over.
         """
-        if ask.devices <= 0 or ask.model not in self._diaries:
+        if ask.devices <= 0 or ask.model not in self._booked:
             return None
         self._settle()
         own = frozenset(self._bookings.keys() & self._tree.chain(ask.queue))
@@ -174,7 +174,7 @@ class Fence:
         """Return the bar of the booking of others that has been in force longest at an instant; there is one."""
         key = (model, at, own)
         if key not in self._opened:
-            there = self._diaries[model].windows_at(at)
+            there = self._booked[model].windows_at(at)
             others = ((found, one) for one, found in there if one.queue not in own)
             found, one = min(others, key=lambda each: each[0].start)
             self._opened[key] = Bar(one.queue, one.booking, found, found.end)
@@ -188,7 +188,7 @@ class Fence:
             base = min(base, since)
         key = (model, base)
         if key not in self._agendas:
-            agenda = self._agendas[key] = self._diaries[model].since(base)
+            agenda = self._agendas[key] = self._booked[model].since(base)
             for one in (*self._running, *(stay for _, stay in self._given), *self._reserved):
                 if one.model == model:
                     agenda.hold(one.usable, one.since, one.until)
@@ -200,7 +200,7 @@ class Fence:
         """Return what is held at an instant, as far as is known now."""
         known = self._moments.get((at, model))
         if known is None or known.undone != self._undone:
-            claimed = claims_of(self._tree, self._diaries[model].open_at(at))
+            claimed = claims_of(self._tree, self._booked[model].open_at(at))
             known = Moment(at, claimed, self._tree, model, self._room.get(model, 0))
             known.undone = self._undone
             self._moments[at, model] = known

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crosstree.base.clock import LAST
-from crosstree.core.agenda import Agenda, Booked, Diary
+from crosstree.core.agenda import Agenda, Booked, ModelBookings
 from crosstree.core.calendar import Booking, following, in_force, window
 from crosstree.core.cycle import run_cycle
 from crosstree.core.manners import Backfill, Manners, Preemption
@@ -194,9 +194,9 @@ def test_a_line_before_a_full_cluster_has_windows_listed_a_few_times_whatever_it
 ):
     listed: list[float] = []
     moments: list[float] = []
-    since, init = Diary.since, Moment.__init__
+    since, init = ModelBookings.since, Moment.__init__
 
-    def counted(diary: Diary, base: float) -> Agenda:
+    def counted(diary: ModelBookings, base: float) -> Agenda:
         listed.append(base)
         return since(diary, base)
 
@@ -204,7 +204,7 @@ def test_a_line_before_a_full_cluster_has_windows_listed_a_few_times_whatever_it
         moments.append(at)
         init(moment, at, *rest)
 
-    monkeypatch.setattr(Diary, "since", counted)
+    monkeypatch.setattr(ModelBookings, "since", counted)
     monkeypatch.setattr(Moment, "__init__", made)
     base = a_snapshot(a_pool(leaves=4, nodes=10))
     full = [
@@ -229,7 +229,7 @@ def test_arrays_of_bookings_say_what_the_calendar_says_of_each(seed: int):
         booked.append(
             Booked(f"q{at % 5}", Booking(f"b{at}", H100, 1 + at, start, lasts, every, until), 1 + at)
         )
-    diary = Diary(booked)
+    diary = ModelBookings(booked)
     for at in [NOW, *(NOW + draw.randrange(900_000) for _ in range(50))]:
         found = {(one.queue, one.booking.name): each for one, each in diary.windows_at(at)}
         assert found == {
