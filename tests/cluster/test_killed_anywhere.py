@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -177,8 +177,10 @@ def test_a_budget_is_charged_once_for_every_run_although_the_operator_is_killed_
         world.kubectl.apply(a_cluster(), group | {"spec": {"budgets": [budget]}})
         world.apply(a_job(workers=WORKERS, queue="group"))
         crew.until_phase("Running", attempt=1)
+        held_for_a_second(world)
         world.fail(1, exit_code=5)
         crew.until_phase("Running", attempt=2)
+        held_for_a_second(world)
         world.finish()
         crew.until_phase("Succeeded", attempt=2)
         eventually(crew.was_killed, within=30, what=f"{write.name} came by; seen: {crew.killer.seen}")
@@ -192,6 +194,12 @@ def test_a_budget_is_charged_once_for_every_run_although_the_operator_is_killed_
         )
         assert len(held) == 2
         assert row["usedSeconds"] == WORKERS * 8 * sum(seconds(one["since"], one["until"]) for one in held)
+
+
+def held_for_a_second(world: Operated) -> None:
+    """Wait until there is something to charge: times in the API have whole seconds."""
+    since = datetime.fromisoformat(world.status()["placement"]["since"])
+    eventually(lambda: datetime.now(UTC), until=lambda now: now > since + timedelta(seconds=1), within=5)
 
 
 def seconds(since: str, until: str) -> float:
