@@ -20,6 +20,23 @@ def resumed(world: World, name: str) -> None:
     assert world.overbooked() == []
 
 
+def led_from_elsewhere(world: World, node: str) -> None:
+    """Let a replica lead that is not on this node.
+
+    Else the others are told of nothing for as long as a lease lasts, and the workers that are left may fail first.
+    """
+
+    def there() -> bool:
+        pod = world.kubectl.get("pod", world.leader(), namespace=NAMESPACE)
+        return bool(pod["spec"]["nodeName"] == node)
+
+    if there():
+        world.kubectl("delete", "pod", world.leader(), "--namespace", NAMESPACE, "--wait=false")
+        eventually(
+            there, until=lambda still: not still, within=STARTS, what=f"a replica leads outside {node}"
+        )
+
+
 def test_a_gang_trains_over_two_nodes_to_its_last_step(world: World):
     world.train("plain", steps=20)
     done = world.wait_trained("plain")
@@ -51,9 +68,10 @@ def test_training_goes_on_from_its_checkpoint_after_a_pod_and_the_leading_operat
 
 
 def test_training_goes_on_from_its_checkpoint_after_its_node_loses_power(world: World):
-    world.train("power", steps=120)
+    world.train("power", steps=200)
     world.wait_saved("power")
     dead = world.nodes_of("power")[1]
+    led_from_elsewhere(world, dead)
     world.local.node(dead).kill()
     try:
         resumed(world, "power")
@@ -64,9 +82,10 @@ def test_training_goes_on_from_its_checkpoint_after_its_node_loses_power(world: 
 
 
 def test_no_rank_lives_twice_while_its_node_is_cut_off_and_comes_back(world: World):
-    world.train("cut", steps=120)
+    world.train("cut", steps=200)
     world.wait_saved("cut")
     lost = world.nodes_of("cut")[1]
+    led_from_elsewhere(world, lost)
     world.local.node(lost).partition()
     try:
         eventually(
