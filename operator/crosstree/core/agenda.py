@@ -12,9 +12,9 @@ from math import inf
 
 import numpy as np
 
-from crosstree.base.clock import LAST
 from crosstree.core.arrays import Bool, Float64, Int64
 from crosstree.core.calendar import Booking, Window
+from crosstree.core.windows import Windows
 
 AHEAD = 16
 """Windows of one booking that are listed: later ones matter only where several bookings coincide."""
@@ -47,16 +47,11 @@ class ModelBookings:
 
     def __init__(self, booked: Sequence[Booked]) -> None:
         self.booked = tuple(booked)
-        each = [one.booking for one in booked]
-        self._start: Float64 = np.array([one.start for one in each], np.float64)
-        self._lasts: Float64 = np.array([one.duration for one in each], np.float64)
-        self._again: Bool = np.array([one.every is not None for one in each], np.bool_)
-        self._every: Float64 = np.array([one.every or 1.0 for one in each], np.float64)
-        self._until: Float64 = np.array([inf if one.until is None else one.until for one in each], np.float64)
+        self._windows = Windows([one.booking for one in booked])
 
     def open_at(self, at: float) -> dict[str, int]:
         """Return what bookings in force at an instant guarantee, by queue: the largest of each. O(bookings)."""
-        starts, ends = self._windows(at, 2)
+        starts, ends = self._windows.since_last(at, 2)
         found: dict[str, int] = {}
         for row in np.flatnonzero(((starts <= at) & (at < ends)).any(axis=1)).tolist():
             one = self.booked[row]
@@ -65,7 +60,7 @@ class ModelBookings:
 
     def windows_at(self, at: float) -> list[tuple[Booked, Window]]:
         """Return the bookings in force at an instant with their windows, in order of queue and name. O(bookings)."""
-        starts, ends = self._windows(at, 2)
+        starts, ends = self._windows.since_last(at, 2)
         rows, columns = np.nonzero((starts <= at) & (at < ends))
         times = zip(starts[rows, columns].tolist(), ends[rows, columns].tolist(), strict=True)
         return [(self.booked[row], Window(*one)) for row, one in zip(rows.tolist(), times, strict=True)]
@@ -73,21 +68,12 @@ class ModelBookings:
     def since(self, base: float) -> Agenda:
         """List the windows that are open at an instant or begin after it. O(w log w) for `LISTED` windows."""
         ahead = min(max(LISTED // max(len(self.booked), 1), 1), AHEAD)
-        starts, ends = self._windows(base, ahead + 1)  # the first may be over
+        starts, ends = self._windows.since_last(base, ahead + 1)  # the first may be over
         rows, columns = np.nonzero(ends > base)
         # A booking that goes on beyond what is listed counts as in force from there on: nothing is passed over for it.
-        for_ever = np.isfinite(starts[:, -1]) & self._again
+        for_ever = np.isfinite(starts[:, -1]) & self._windows.again
         upto = np.where(for_ever[rows] & (columns == ahead), inf, ends[rows, columns])
         return Agenda(self.booked, rows, starts[rows, columns], ends[rows, columns], upto)
-
-    def _windows(self, base: float, count: int) -> tuple[Float64, Float64]:
-        """Return beginnings and ends from the last window that began: float64 (B, count); -inf ends what is none."""
-        first = np.where(self._again, np.maximum(np.floor((base - self._start) / self._every), 0.0), 0.0)
-        numbers = first[:, None] + np.arange(count)
-        starts = self._start[:, None] + numbers * self._every[:, None]
-        there = self._again[:, None] | (numbers == 0)
-        there &= (starts <= LAST) & (starts < self._until[:, None])
-        return np.where(there, starts, inf), np.where(there, starts + self._lasts[:, None], -inf)
 
 
 class Agenda:

@@ -11,11 +11,11 @@ from math import inf, isfinite
 
 import numpy as np
 
-from crosstree.base.clock import LAST
-from crosstree.core.arrays import Bool, Float64, Int64
+from crosstree.core.arrays import Bool, Int64
 from crosstree.core.booked import most, raised
 from crosstree.core.queues import QueueSpec
 from crosstree.core.queuetree import QueueTree, tree_of
+from crosstree.core.windows import Windows
 
 KEPT = 65_536
 """Answers kept: twice as many as a thousand queues with thirty-two bookings each ask for."""
@@ -38,10 +38,7 @@ class Diary:
         self._counts = np.array(
             [min(one.accelerators, limits[name, one.model]) for name, one in rows], np.int64
         )
-        self._start = np.array([one.start for _, one in rows], np.float64)
-        self._length = np.array([one.duration for _, one in rows], np.float64)
-        self._every = np.array([one.every or 0.0 for _, one in rows], np.float64)
-        self._until = np.array([inf if one.until is None else one.until for _, one in rows], np.float64)
+        self._windows = Windows([one for _, one in rows])
         self._levels = _levels(tree)
         self._index = {name: number for number, name in enumerate(tree.specs)}
         self._models: dict[str, tuple[Int64, Int64, Int64]] = {}
@@ -72,7 +69,7 @@ class Diary:
 
     def turn(self, names: Collection[str], now: float) -> float | None:
         """Return when the next booking of some queues comes into force or ceases to be (`booked.next_turn`)."""
-        begin, end = self._windows(now)
+        begin, end = self._windows.at(now)
         turns = np.where(begin <= now, end, begin)
         mine = np.array([name in names for name in self._tree.specs], np.bool_)
         found = float(turns[mine[self._whose]].min(initial=inf))
@@ -108,27 +105,9 @@ class Diary:
 
     def _in_force(self, at: float) -> Bool:
         """Mark the bookings that are in force at an instant, as `calendar.in_force` says of each: Bool (bookings,)."""
-        begin, end = self._windows(at)
+        begin, end = self._windows.at(at)
         found: Bool = (begin <= at) & (at < end)
         return found
-
-    def _windows(self, at: float) -> tuple[Float64, Float64]:
-        """Return when the window of each booking begins and ends that `calendar.window` finds; infinite for none."""
-        again = self._every > 0
-        turns = np.divide(at - self._start, self._every, out=np.zeros(len(again)), where=again)
-        turns = np.maximum(np.floor(turns), 0.0)
-        begin, end = self._window(turns)
-        over = np.isfinite(begin) & (end <= at)
-        begin_next, end_next = self._window(turns + 1.0)
-        none = over & ~again
-        begin, end = np.where(over, begin_next, begin), np.where(over, end_next, end)
-        begin[none] = end[none] = inf
-        return begin, end
-
-    def _window(self, turns: Float64) -> tuple[Float64, Float64]:
-        begin = self._start + turns * self._every
-        begin = np.where((begin <= LAST) & (begin < self._until), begin, inf)
-        return begin, begin + self._length
 
     def _summed(self, own: Int64) -> int:
         """Return what roots have together: each queue its own, or what those below it have if that is more."""
