@@ -64,7 +64,7 @@ def keep_promises(desk: Desk) -> tuple[list[Decision], list[Gang]]:
         if promise is None or not under_way(promise, running):
             continue
         candidate = _sound(gang, promise, desk)
-        if candidate is not None and (promise.begun or _allowed(gang, promise, candidate, desk)):
+        if candidate is not None and (promise.begun or _may_go_on(gang, promise, candidate, desk)):
             ongoing.append((gang, promise, candidate))
             if desk.now < promise.until:  # all are told before anybody counts on what the others leave
                 desk.clearing.tell(promise)
@@ -162,6 +162,11 @@ def _stands(gang: Gang, promise: Promise, candidate: Candidate, desk: Desk) -> b
     stands = needed and _has_room(gang, candidate, promise, desk)
     desk.rollback(mark)
     return stands
+
+
+def _may_go_on(gang: Gang, promise: Promise, candidate: Candidate, desk: Desk) -> bool:
+    """Say whether a plan may be gone on with before the line, of which budgets are asked in the gang's turn."""
+    return not isinstance(desk.within_budget(gang), Overdraft) and _allowed(gang, promise, candidate, desk)
 
 
 def _allowed(gang: Gang, promise: Promise, candidate: Candidate, desk: Desk) -> bool:
