@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +65,11 @@ class Picture:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def sockets() -> int:
+    links = (Path("/proc/self/fd") / name for name in os.listdir("/proc/self/fd"))
+    return sum(link.is_symlink() and os.readlink(link).startswith("socket:") for link in links)
 
 
 def pod(name: str, node: str = "", job: str = "") -> bytes:
@@ -124,6 +131,16 @@ async def test_watch_goes_on_after_every_connection_is_cut(
         await Writer(api, SystemClock()).create_pod(namespace, pod("b", job="k"))
         await until(lambda: picture.pods.of_job(namespace, "k"))
         assert [one.lists for one in picture.watchers] == lists
+
+
+async def test_a_watch_that_is_left_takes_its_connection_along(control_plane: ControlPlane) -> None:
+    async with connected(control_plane) as api:
+        before = sockets()
+        async with api.stream("/api/v1/nodes", query={"watch": "true"}, silence=60) as chunks:
+            assert await anext(chunks)
+            assert sockets() == before + 1
+        await asyncio.sleep(0)  # a turn of the loop, and no round trip to the server
+        assert sockets() == before
 
 
 async def test_refusals_carry_the_sentence_of_the_server(control_plane: ControlPlane, namespace: str) -> None:

@@ -58,7 +58,11 @@ class ApiProxy:
         url = self._cluster.server + request.raw_path
         kept = _kept(request.headers)
         async with self._session.request(request.method, url, headers=kept, data=body or None) as answer:
-            yield answer
+            try:
+                yield answer
+            finally:  # a polite end of TLS waits for the server, and may outlast the proxy
+                if answer.connection is not None and answer.connection.transport is not None:
+                    answer.connection.transport.abort()
 
     @staticmethod
     async def begun(request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:

@@ -238,12 +238,21 @@ class Api:
                 **self._options,
             ) as answer:
                 if answer.status != _UNAUTHORISED or not may_renew or self._renew is None:
-                    yield answer
+                    try:
+                        yield answer
+                    finally:
+                        _cut(answer)
                     return
             try:
                 await self._renew()
             except SettingsError as error:
                 raise Unavailable(f"{method} {path}: new credentials could not be had: {error}") from error
+
+
+def _cut(answer: aiohttp.ClientResponse) -> None:
+    """Cut the connection of an answer that was not read to its end; a polite end of TLS waits for the server."""
+    if answer.connection is not None and answer.connection.transport is not None:
+        answer.connection.transport.abort()
 
 
 def _proxy_of_environment(url: str) -> str | None:
