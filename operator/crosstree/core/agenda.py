@@ -35,6 +35,25 @@ class Booked:
     count: int
 
 
+class _Owners:
+    """Which of some bookings are whose."""
+
+    def __init__(self, booked: Sequence[Booked]) -> None:
+        self._count = len(booked)
+        rows: dict[str, list[int]] = {}
+        for row, one in enumerate(booked):
+            rows.setdefault(one.queue, []).append(row)
+        self._rows = {queue: np.array(those, np.int64) for queue, those in rows.items()}
+
+    def of(self, queues: Collection[str]) -> Bool:
+        """Return which are of these queues: Bool (B,)."""
+        found = np.zeros(self._count, np.bool_)
+        for queue in queues:
+            if queue in self._rows:
+                found[self._rows[queue]] = True
+        return found
+
+
 class ModelBookings:
     """All bookings of one model.
 
@@ -48,22 +67,36 @@ class ModelBookings:
     def __init__(self, booked: Sequence[Booked]) -> None:
         self.booked = tuple(booked)
         self._windows = Windows([one.booking for one in booked])
+        self._owners = _Owners(booked)
+        self._known: dict[float, tuple[Int64, Float64, Float64]] = {}
 
     def open_at(self, at: float) -> dict[str, int]:
         """Return what bookings in force at an instant guarantee, by queue: the largest of each. O(bookings)."""
-        starts, ends = self._windows.since_last(at, 2)
         found: dict[str, int] = {}
-        for row in np.flatnonzero(((starts <= at) & (at < ends)).any(axis=1)).tolist():
+        for row in self._open(at)[0].tolist():
             one = self.booked[row]
             found[one.queue] = max(found.get(one.queue, 0), one.count)
         return found
 
-    def windows_at(self, at: float) -> list[tuple[Booked, Window]]:
-        """Return the bookings in force at an instant with their windows, in order of queue and name. O(bookings)."""
-        starts, ends = self._windows.since_last(at, 2)
-        rows, columns = np.nonzero((starts <= at) & (at < ends))
-        times = zip(starts[rows, columns].tolist(), ends[rows, columns].tolist(), strict=True)
-        return [(self.booked[row], Window(*one)) for row, one in zip(rows.tolist(), times, strict=True)]
+    def longest(self, at: float, own: Collection[str]) -> tuple[Booked, Window] | None:
+        """Return the booking of others that has been in force longest at an instant, with its window; None for none.
+
+        Of several the first by queue and name. O(bookings) in arrays.
+        """
+        rows, starts, ends = self._open(at)
+        others = np.flatnonzero(~self._owners.of(own)[rows])
+        if not len(others):
+            return None
+        first = others[np.argmin(starts[others])]
+        return self.booked[int(rows[first])], Window(float(starts[first]), float(ends[first]))
+
+    def _open(self, at: float) -> tuple[Int64, Float64, Float64]:
+        """Return which bookings are in force at an instant, int64 (o,), since when and until when, float64 (o,)."""
+        if at not in self._known:
+            starts, ends = self._windows.since_last(at, 2)
+            rows, columns = np.nonzero((starts <= at) & (at < ends))
+            self._known[at] = rows, starts[rows, columns], ends[rows, columns]
+        return self._known[at]
 
     def since(self, base: float) -> Agenda:
         """List the windows that are open at an instant or begin after it. O(w log w) for `LISTED` windows."""
@@ -73,7 +106,7 @@ class ModelBookings:
         # A booking that goes on beyond what is listed counts as in force from there on: nothing is passed over for it.
         for_ever = np.isfinite(starts[:, -1]) & self._windows.again
         upto = np.where(for_ever[rows] & (columns == ahead), inf, ends[rows, columns])
-        return Agenda(self.booked, rows, starts[rows, columns], ends[rows, columns], upto)
+        return Agenda(self.booked, self._owners, rows, starts[rows, columns], ends[rows, columns], upto)
 
 
 class Agenda:
@@ -84,6 +117,7 @@ class Agenda:
 
     Args:
         booked: All bookings of the model.
+        owners: Whose they are.
         rows: Of which booking each window is, int64 (w,).
         starts, ends: When each opens and closes, float64 (w,).
         upto: Until when it counts as booked, float64 (w,).
@@ -93,9 +127,16 @@ class Agenda:
     """
 
     def __init__(
-        self, booked: Sequence[Booked], rows: Int64, starts: Float64, ends: Float64, upto: Float64
+        self,
+        booked: Sequence[Booked],
+        owners: _Owners,
+        rows: Int64,
+        starts: Float64,
+        ends: Float64,
+        upto: Float64,
     ) -> None:
         self._booked = booked
+        self._owners = owners
         order = np.argsort(starts, kind="stable")  # rows come by queue and name
         self._rows, self._starts = rows[order], starts[order]
         self._ends, self._upto = ends[order], upto[order]
@@ -144,7 +185,7 @@ class Agenda:
     def _for(self, own: frozenset[str]) -> tuple[Bool, Float64]:
         """Return at which instants windows of others begin, and what is booked by others then."""
         if own not in self._of:
-            mine: Bool = np.array([one.queue in own for one in self._booked], np.bool_)[self._rows]
+            mine: Bool = self._owners.of(own)[self._rows]
             begins: Bool = np.bincount(self._at, ~mine, minlength=len(self.times)) > 0
             self._of[own] = begins, self._total - self._booked_at(mine)
         return self._of[own]

@@ -174,10 +174,10 @@ class Fence:
         """Return the bar of the booking of others that has been in force longest at an instant; there is one."""
         key = (model, at, own)
         if key not in self._opened:
-            there = self._booked[model].windows_at(at)
-            others = ((found, one) for one, found in there if one.queue not in own)
-            found, one = min(others, key=lambda each: each[0].start)
-            self._opened[key] = Bar(one.queue, one.booking, found, found.end)
+            found = self._booked[model].longest(at, own)
+            assert found is not None, f"no booking of others is in force at {at}"
+            one, window = found
+            self._opened[key] = Bar(one.queue, one.booking, window, window.end)
         return self._opened[key]
 
     def _agenda(self, model: str, since: float) -> Agenda:
