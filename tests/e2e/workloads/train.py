@@ -43,7 +43,8 @@ def note(name: str, **facts: object) -> None:
 def main() -> None:
     """Train, from the checkpoint if there is one, to the last step."""
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=60))
+    # Longer than any fault takes to be seen and acted on: nobody gives up on a lost peer before the operator does.
+    dist.init_process_group("gloo", timeout=datetime.timedelta(minutes=5))
     rank, world = dist.get_rank(), dist.get_world_size()
 
     torch.manual_seed(0)
