@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.definitions import definitions_gone, remove_definitions
 from tests.support.helm import CHART, NAMESPACE, Helm, HelmError, helm
 from tests.support.objects import a_job
-from tests.support.operated import SOON, Operated, bare, h100
+from tests.support.operated import Operated, bare, h100
 from tests.support.operator_process import ROOT, OperatorProcess
 from tests.support.replicas import leader, lease, replica
-from tests.support.waiting import always, eventually
+from tests.support.waiting import always
 
 Json = dict[str, Any]
 GOLDEN = ROOT / "tests" / "golden" / "chart"
@@ -143,8 +144,7 @@ def world(module_world: Operated, admin: Helm) -> Iterator[Operated]:
     yield module_world
     if admin("list", "-n", NAMESPACE, "--short").strip():
         admin.uninstall()
-    for kind in ("trainingjobs", "aiclusters", "jobqueues", "acceleratorpools"):
-        kubectl("delete", "crd", f"{kind}.crosstree.dev", "--ignore-not-found")
+    remove_definitions(kubectl)
     for kind in ("validatingadmissionpolicy", "validatingadmissionpolicybinding"):
         kubectl("delete", kind, "trainingjobs.crosstree.dev", "--ignore-not-found")
     kubectl("delete", "pods,services", "--all", "--force", "--grace-period=0", "-n", "default")
@@ -298,12 +298,8 @@ def test_the_note_names_everything_that_an_uninstall_leaves(world: Operated, adm
     said = admin.install()
     admin.uninstall()
     command = next(line for line in said.splitlines() if line.strip().startswith("kubectl delete crd"))
-    world.kubectl(*command.split()[1:])
-    eventually(
-        lambda: [one for one in world.kubectl.list("crd") if one["spec"]["group"] == "crosstree.dev"],
-        until=lambda left: not left,
-        within=SOON,
-    )
+    world.kubectl(*command.split()[1:], "--wait=false")
+    definitions_gone(world.kubectl)
 
 
 def _monitors() -> Json:

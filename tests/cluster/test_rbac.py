@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.definitions import remove_definitions
 from tests.support.helm import NAMESPACE, Helm, helm
 from tests.support.kubectl import Kubectl, KubectlError
 from tests.support.objects import a_cluster, a_job
@@ -59,8 +60,7 @@ def world(module_world: Operated, admin: Helm) -> Iterator[Operated]:
     yield module_world
     module_world.kubectl("delete", "tj", "--all", "-n", module_world.namespace, "--wait=false")
     admin.uninstall()
-    for kind in ("trainingjobs", "aiclusters", "jobqueues", "acceleratorpools"):
-        module_world.kubectl("delete", "crd", f"{kind}.crosstree.dev")
+    remove_definitions(module_world.kubectl)
     module_world.kubectl("delete", "pods,services", "--all", "--force", "--grace-period=0", "-n", "default")
     module_world.kubectl("delete", "leases", "--all", "-n", NAMESPACE)
 
