@@ -14,12 +14,11 @@ from crosstree.adapters.requests import PODS
 from crosstree.adapters.store import ObjectStore
 from crosstree.core import lifecycle, tenure
 from crosstree.core.admission import admit, cluster_of, priority_of
-from crosstree.core.expect import expected, left, work_done
 from crosstree.core.job import Job
 from crosstree.core.plan import NodeShare, Wait
 from crosstree.core.pods import PodFact
 from crosstree.core.recovery import footprint
-from crosstree.core.runbound import bounded, run_bound
+from crosstree.core.runbound import expected_in
 from crosstree.core.runs import Runs
 from crosstree.core.shapes import Request
 from crosstree.core.tenure import Tenure
@@ -197,15 +196,7 @@ class Waiting:
         return tenure.stored(job, gang, cluster, pods, now) or self._left(job.key, pods, now)
 
     def _expected(self, job: Job) -> Expectation:
-        """Return how long a job runs from its next start on, or from its last: for all work that was not safe then."""
-        queue = self._store.queues.get(job.queue)
-        whole = expected(
-            job.gang.expected,
-            job.name,
-            job.gang.workers * job.gang.devices,
-            queue.lessons if queue is not None else (),
-        )
-        return bounded(left(whole, work_done(job)), run_bound(job.queue, self._store.queues))
+        return expected_in(self._store.queues, job)
 
     def taught(self, queue: str) -> None:
         """The memory of a queue changed: look at its waiting jobs of which it says something else by now."""

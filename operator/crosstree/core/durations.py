@@ -1,4 +1,6 @@
-"""What finished jobs teach about how long jobs like them run: the memory of a JobQueue, kept in its status.
+"""What finished jobs teach of how long jobs like them run, and how far to believe what is declared of them.
+
+It is the memory of a JobQueue, kept in its status.
 
 Like `ledger`, it is made from what finished jobs say and from itself: `learn` may be called any number of times with
 what it was called with before, by any process, and counts each job once. That holds because an entry says when the
@@ -36,6 +38,7 @@ class Lesson:
         count: How many there have been.
         recent: Seconds that the last `RECENT` of them ran, in the order in which they ended.
         at: When the last one ended, seconds since the epoch, whole seconds.
+        percent_of_declared: How long the last `RECENT` of those that declared a duration ran, in percent of it.
     """
 
     pattern: str
@@ -43,16 +46,26 @@ class Lesson:
     count: int
     recent: tuple[int, ...]
     at: float
+    percent_of_declared: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Run:
-    """A job that ran from beginning to end."""
+    """A job that ran from beginning to end.
+
+    Attributes:
+        at: When it ended, seconds since the epoch.
+        pattern: What `pattern_of` makes of its name.
+        size: What `size_class` makes of its accelerators.
+        seconds: How long it ran.
+        percent_of_declared: What `percent_of` makes of that; 0 if it declared nothing.
+    """
 
     at: float
     pattern: str
     size: int
     seconds: int
+    percent_of_declared: int = 0
 
 
 def pattern_of(name: str) -> str:
@@ -69,6 +82,14 @@ def size_class(devices: int) -> int:
     return 1 << (devices - 1).bit_length() if devices > 0 else 0
 
 
+def percent_of(declared: float, ran: float) -> int:
+    """Return how much of a declared duration a run took, in whole percent, at least 1; 0 if none is declared.
+
+    Whole percents are what people read, and a job that ends a few seconds off what it declared has declared well.
+    """
+    return max(round(100 * ran / declared), 1) if declared > 0 else 0
+
+
 def runs(jobs: Iterable[Job]) -> list[Run]:
     """Collect the jobs that succeeded at their first attempt: later ones waited in between, and did some work twice."""
     found = []
@@ -80,7 +101,8 @@ def runs(jobs: Iterable[Job]) -> list[Run]:
             continue
         devices = job.gang.workers * job.gang.devices
         seconds = max(int(progress.finished_at - progress.started_at), 1)
-        found.append(Run(progress.finished_at, pattern_of(job.name), size_class(devices), seconds))
+        kind = (pattern_of(job.name), size_class(devices))
+        found.append(Run(progress.finished_at, *kind, seconds, _percent(job, seconds)))
     return found
 
 
@@ -101,8 +123,20 @@ def learn(lessons: Iterable[Lesson], seen: Iterable[Run]) -> tuple[Lesson, ...]:
             continue
         had = known.get(kind)
         recent = (*(had.recent if had else ()), run.seconds)[-RECENT:]
-        known[kind] = Lesson(*kind, (had.count if had else 0) + 1, recent, run.at)
+        percents = had.percent_of_declared if had else ()
+        if run.percent_of_declared:
+            percents = (*percents, run.percent_of_declared)[-RECENT:]
+        known[kind] = Lesson(*kind, (had.count if had else 0) + 1, recent, run.at, percents)
     return tuple(sorted(known.values(), key=lambda one: (-one.at, one.pattern, one.size))[:MOST])
+
+
+def _percent(job: Job, seconds: float) -> int:
+    """Hold a run against what its author declared of it: what he declares is meant for all workers (`at_size`)."""
+    if job.gang.expected is None:
+        return 0
+    place = job.progress.placement
+    workers = job.gang.workers if place is None else place.workers
+    return percent_of(job.gang.expected.seconds * job.gang.workers / workers, seconds)
 
 
 def _succeeded(job: Job) -> bool:

@@ -1,7 +1,7 @@
 """How long a gang will run: as declared, else as earlier jobs like it did, else assumed. And when one that runs ends.
 
-`durations` keeps what earlier jobs taught. Nothing here is a promise: whoever plans with an expectation looks at its
-confidence, and an expectation that has been overrun is moved, never acted upon.
+`durations` keeps what earlier jobs taught, also of how far declarations can be believed. Nothing here is a promise:
+whoever plans with an expectation looks at its confidence, and one that has been overrun is moved, never acted upon.
 """
 
 from __future__ import annotations
@@ -30,6 +30,21 @@ _ALIKE, _SAME_SIZE, _SAME_QUEUE = 0.8, 0.5, 0.3
 _QUANTILE = 2 / 3
 """Of what was learned this share is shorter: a job that ends early harms nobody, one that ends late holds others up."""
 
+_ENOUGH = 3
+"""Declarations that are needed to correct another: one or two may have been off by chance."""
+
+_KINDS = 3
+"""Kinds of jobs that they have to be of where none is the job's own: one person's habit is not everybody's."""
+
+_AGREE = 0.5
+"""Declarations agree if the middle half of them was off alike, within this part of the median."""
+
+_STEP = 5
+"""Declarations are corrected by multiples of this, in percent: what is off by less is right, and stays as it is."""
+
+_LEAST, _MOST = 10, 1000
+"""Percent of what is declared that are expected at least and at most, whatever others were off by."""
+
 
 def expected(
     declared: Expectation | None, name: str, devices: int, lessons: Iterable[Lesson] = ()
@@ -37,19 +52,19 @@ def expected(
     """Say how long a job will run for all of its work.
 
     Args:
-        declared: What its author says; goes first.
+        declared: What its author says; goes first, corrected by how far off the declarations of jobs like it were.
         name: Of the job, without its namespace.
         devices: Accelerators of the gang.
         lessons: What the jobs of its queue taught.
 
     O(lessons).
     """
-    if declared is not None:
-        return declared
     known = tuple(lessons)
     pattern, size = pattern_of(name), size_class(devices)
     of_size = [one for one in known if one.size == size]
     alike = [one for one in of_size if one.pattern == pattern]
+    if declared is not None:
+        return _corrected(declared, alike, of_size, known)
     for chosen, most in ((alike, _ALIKE), (of_size, _SAME_SIZE), (known, _SAME_QUEUE)):
         seconds = sorted(second for one in chosen for second in one.recent)
         if seconds:
@@ -119,9 +134,40 @@ def confidence(expectation: Expectation | None, began: float, end: float) -> flo
 def _learned(seconds: list[int], most: float) -> Expectation:
     """Read the quantile of a sorted list; the more jobs and the more alike they are, the surer."""
     count = len(seconds)
-    middle = seconds[count // 2]
-    spread = (seconds[(3 * count) // 4] - seconds[count // 4]) / max(middle, 1)
-    sure = most * count / (count + 2) / (1 + spread)
-    return Expectation(
-        float(max(seconds[int(_QUANTILE * (count - 1) + 0.5)], 1)), Source.LEARNED, round(sure, 2)
-    )
+    sure = most * count / (count + 2) / (1 + _spread(seconds))
+    return Expectation(float(max(_quantile(seconds), 1)), Source.LEARNED, round(sure, 2))
+
+
+def _corrected(
+    declared: Expectation, alike: list[Lesson], of_size: list[Lesson], known: Iterable[Lesson]
+) -> Expectation:
+    """Correct what is declared by the nearest kin that declared often enough, if they were off alike.
+
+    Where the nearest disagree nobody else is asked: of them it is known that declarations say little of each other.
+    It is as sure as any declaration; that it needs many who agree makes up for its being a guess.
+    """
+    for chosen, kinds in ((alike, 1), (of_size, _KINDS), (known, _KINDS)):
+        telling = [one.percent_of_declared for one in chosen if one.percent_of_declared]
+        percents = sorted(percent for one in telling for percent in one)
+        if len(percents) >= _ENOUGH and len(telling) >= kinds:
+            return _scaled(declared, percents)
+    return declared
+
+
+def _scaled(declared: Expectation, percents: list[int]) -> Expectation:
+    if _spread(percents) > _AGREE:
+        return declared
+    percent = min(max(_STEP * round(_quantile(percents) / _STEP), _LEAST), _MOST)
+    if percent == 100:
+        return declared
+    return replace(declared, seconds=max(declared.seconds * percent / 100, 1.0), percent_of_declared=percent)
+
+
+def _quantile(sorted_: list[int]) -> int:
+    return sorted_[int(_QUANTILE * (len(sorted_) - 1) + 0.5)]
+
+
+def _spread(sorted_: list[int]) -> float:
+    """Return how far apart the middle half of a sorted list lies, as a part of its median."""
+    count = len(sorted_)
+    return (sorted_[(3 * count) // 4] - sorted_[count // 4]) / max(sorted_[count // 2], 1)

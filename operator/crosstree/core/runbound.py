@@ -1,4 +1,4 @@
-"""How long a run may last: the least that its queue, or one above it, allows. It bounds what is expected of it, too."""
+"""How long a run may last: the least that its queue, or one above it, allows. Nobody is expected to run longer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from crosstree.core.cluster import Queue
-from crosstree.core.expect import DECLARED_CONFIDENCE
+from crosstree.core.expect import DECLARED_CONFIDENCE, expected, left, work_done
+from crosstree.core.job import Job
 from crosstree.core.queues import RunBound
 from crosstree.core.queuetree import upwards
 from crosstree.core.workload import Expectation, Source
@@ -23,10 +24,23 @@ def run_bound(name: str, queues: Mapping[str, Queue]) -> RunBound | None:
     return min(found, key=lambda one: one.seconds, default=None)
 
 
-def bounded(expected: Expectation, bound: RunBound | None) -> Expectation:
+def bounded(known: Expectation, bound: RunBound | None) -> Expectation:
     """Return how long a run will last at most: whatever is expected, it is over when its time is."""
     if bound is None:
-        return expected
-    if expected.confidence <= 0:
+        return known
+    if known.confidence <= 0:
         return Expectation(bound.seconds, Source.BOUND, DECLARED_CONFIDENCE, bound.seconds)
-    return replace(expected, seconds=min(expected.seconds, bound.seconds), at_most=bound.seconds)
+    return replace(known, seconds=min(known.seconds, bound.seconds), at_most=bound.seconds)
+
+
+def expected_in(queues: Mapping[str, Queue], job: Job) -> Expectation:
+    """Return how long a job runs from its next start on, or from its last: for all work that was not safe then.
+
+    Args:
+        queues: JobQueues by name, with what they have learned.
+        job: The job, with what its author declares.
+    """
+    queue, gang = queues.get(job.queue), job.gang
+    lessons = queue.lessons if queue is not None else ()
+    whole = expected(gang.expected, job.name, gang.workers * gang.devices, lessons)
+    return bounded(left(whole, work_done(job)), run_bound(job.queue, queues))

@@ -77,7 +77,7 @@ class Source(Enum):
     """Where an expected duration comes from."""
 
     DECLARED = "Declared"
-    """`spec.expectedDuration`."""
+    """`spec.expectedDuration`, corrected where jobs like it agree on how far off theirs were."""
     LEARNED = "Learned"
     """From earlier jobs of the same queue, name pattern and size."""
     BOUND = "Bound"
@@ -95,12 +95,14 @@ class Expectation:
         source: Where that is from.
         confidence: 0 to 1.
         at_most: Seconds after which it is ended, at whatever size it runs; None where nothing ends it.
+        percent_of_declared: How much of what is declared was taken for `seconds`; 100 for its author's very word.
     """
 
     seconds: float
     source: Source
     confidence: float
     at_most: float | None = None
+    percent_of_declared: int = 100
 
 
 @dataclass(frozen=True, slots=True)

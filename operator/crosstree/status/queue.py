@@ -20,7 +20,7 @@ from crosstree.core.plan import Wait
 from crosstree.core.queues import Budget
 from crosstree.core.queuetree import Fault, Flaw, QueueTree, serves, tree_of
 from crosstree.core.quota import Accounts, Usage
-from crosstree.status import calendar
+from crosstree.status import calendar, queue_durations
 from crosstree.status.conditions import Condition, Reason, Type, merge
 
 SHARE_DIGITS = 3
@@ -142,7 +142,7 @@ def build(
     Args:
         queue: The JobQueue, with its stored status.
         found: How it stands.
-        lessons: How long its jobs ran.
+        lessons: How long its jobs ran, and what they had declared.
         charged: What its budgets were charged.
         cluster_exists: Whether there is an AICluster of the name it serves; True when it serves every one.
         now: Seconds since the epoch.
@@ -161,7 +161,7 @@ def build(
         "running": found.jobs.running,
         "waiting": found.jobs.waiting,
     }
-    if learned := [_lesson(one) for one in lessons]:
+    if learned := [queue_durations.row(one) for one in lessons]:
         document["durations"] = learned
     if queue.calendar or "calendar" in queue.observed:
         document["calendar"] = calendar.rows(queue.calendar, now)
@@ -283,16 +283,6 @@ def used_parts(queue: Queue) -> list[tuple[str, float]]:
         for one in queue.charged
         if one.model in seconds
     ]
-
-
-def _lesson(one: Lesson) -> dict[str, Any]:
-    return {
-        "pattern": one.pattern,
-        "accelerators": one.size,
-        "count": one.count,
-        "recentSeconds": [*one.recent],
-        "lastAt": to_rfc3339(one.at),
-    }
 
 
 def _row(one: Usage) -> dict[str, Any]:

@@ -61,15 +61,15 @@ def failures(status: Any) -> tuple[NodeFailures, ...]:
 
 
 def lessons(status: Any) -> tuple[Lesson, ...]:
-    """Read from the status of a JobQueue how long its jobs ran."""
+    """Read from the status of a JobQueue how long its jobs ran; none of what they declared, if any of that is odd."""
     found = []
     for entry in _mappings(mapping(status).get("durations")):
-        at, recent = _time(entry.get("lastAt")), entry.get("recentSeconds")
-        seconds = tuple(_count(one) for one in recent) if isinstance(recent, list) else ()
-        if at is not None and seconds and all(seconds) and _text(entry.get("pattern")):
+        at, seconds = _time(entry.get("lastAt")), _positive(entry.get("recentSeconds"))
+        if at is not None and seconds and _text(entry.get("pattern")):
             count = max(_count(entry.get("count")), len(seconds))
             size = _count(entry.get("accelerators"))
-            found.append(Lesson(_text(entry.get("pattern")), size, count, seconds, at))
+            percents = _positive(entry.get("percentOfDeclared"))
+            found.append(Lesson(_text(entry.get("pattern")), size, count, seconds, at, percents))
     return tuple(found)
 
 
@@ -187,6 +187,12 @@ def _text(value: Any) -> str:
 
 def _count(value: Any) -> int:
     return value if type(value) is int and value >= 0 else 0
+
+
+def _positive(value: Any) -> tuple[int, ...]:
+    """Read a list of positive whole numbers; none of them if one is anything else."""
+    numbers = tuple(_count(one) for one in value) if isinstance(value, list) else ()
+    return numbers if all(numbers) else ()
 
 
 def _amount(value: Any) -> float | None:

@@ -188,7 +188,7 @@ def recordings(draw: st.DrawFn) -> Recording:
         if labelled
         else (),
         {"high": 1000, "low": -5},
-        {"team-a": (Lesson("train-#", 3, 2, (3600, 4000), NOW - 60),)} if labelled else {},
+        {"team-a": (Lesson("train-#", 3, 2, (3600, 4000), NOW - 60, (50, 55)),)} if labelled else {},
         {"team-a": Admission(Selector((("team", "a"),), (Requirement("tier", "Exists"),)), 5, 100)}
         if labelled
         else {},

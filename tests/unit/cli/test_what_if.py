@@ -158,6 +158,14 @@ def test_a_job_that_says_nothing_of_its_duration_is_taken_to_run_as_its_like_did
     assert job.expected.seconds == 7200.0
 
 
+def test_a_declared_duration_is_corrected_by_what_the_snapshot_knows_of_its_like(desk: Desk) -> None:
+    lessons = {"default": (Lesson("mine", 32, 9, (7200,) * 9, NOW, (50,) * 9),)}
+    recording = replace(opened(desk.snapshot), lessons=lessons)
+    (job,) = gangs(recording, Asked(jobs=(desk.file(a_job(4, expectedDuration="4h")),)))
+    assert job.expected is not None
+    assert (job.expected.seconds, job.expected.percent_of_declared) == (7200.0, 50)
+
+
 def test_a_drain_alone_is_0_and_says_who_is_stopped(desk: Desk) -> None:
     code, told = desk.ask(drain=("n000",))
     assert code == 0

@@ -17,6 +17,7 @@ from crosstree.core.arrays import Int8, Int64
 from crosstree.core.calendar import Booking
 from crosstree.core.cluster import Admission, Selector
 from crosstree.core.cycle import run_cycle
+from crosstree.core.durations import Lesson
 from crosstree.core.plan import NodeShare, Place, Plan, Promise, Wait
 from crosstree.core.policy import Policy
 from crosstree.core.queues import QueueSpec, Quota
@@ -64,6 +65,14 @@ def test_fields_with_their_default_are_not_written():
 
 def test_what_an_older_version_wrote_is_read_with_the_defaults_of_new_fields():
     assert values.value(values.plain(Old("a"), Old), New, "new") == New("a")
+
+
+def test_lessons_from_before_declarations_were_learned_of_are_read():
+    recording = Recording(a_snapshot(), lessons={"q": (Lesson("bert-#", 16, 3, (60, 50), 9.0, (50, 40)),)})
+    written = json.loads(json.dumps(record(recording)))
+    assert recall(written).lessons == recording.lessons
+    del written["lessons"]["q"][0]["percent_of_declared"]
+    assert recall(written).lessons == {"q": (Lesson("bert-#", 16, 3, (60, 50), 9.0),)}
 
 
 def test_a_field_that_is_not_known_is_named():

@@ -159,7 +159,7 @@ class ModelUsage(Wire):
 
 
 class Durations(Wire):
-    """How long jobs of one kind ran, for forecasts of those that don't declare it."""
+    """How long jobs of one kind ran: by that those are judged that don't declare it, and those that do."""
 
     pattern: Annotated[str, Field(max_length=253)]
     """Their names, with # for numbers and hashes."""
@@ -169,6 +169,9 @@ class Durations(Wire):
     """Jobs that succeeded so far."""
     recent_seconds: Annotated[list[Count], Field(max_length=16, json_schema_extra=ATOMIC)] = []
     """Seconds that the last of them ran, the newest last."""
+    percent_of_declared: Annotated[list[Count], Field(max_length=16, json_schema_extra=ATOMIC)] = []
+    """How long those of them ran that declared an `expectedDuration`, in percent of it, the newest last: 50 ended after
+    half of it. Where jobs agree, by that much the next declaration is corrected."""
     last_at: Time
     """When the last one ended."""
 

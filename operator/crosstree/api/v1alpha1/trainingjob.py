@@ -196,7 +196,8 @@ class TrainingJobSpec(Wire):
     """How the job saves its work. Annotation crosstree.dev/checkpointed-at of the job or of a pod says up to when."""
     expected_duration: Duration | None = None
     """How long the whole job will run, for example 6h: a hint, from which starts are foretold and small jobs are let
-    in before large ones. Nothing is stopped for running longer. Left out, it is learned from earlier jobs."""
+    in before large ones. Nothing is stopped for running longer. Where earlier jobs agree on how far off their hints
+    were, this one is corrected by that. Left out, it is learned from them."""
     ttl_after_finished: Duration | None = None
     """Delete the job this long after it ended, for example 24h; left out, it is kept."""
 
