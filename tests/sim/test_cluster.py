@@ -173,6 +173,17 @@ def test_an_overrun_moves_the_expected_end_and_nothing_else(small: Inventory) ->
     assert cluster.unfinished == 0
 
 
+def test_what_owners_say_is_corrected_once_three_of_their_jobs_have_ended(small: Inventory) -> None:
+    cluster, said = a_cluster(small), []
+    for at in range(4):
+        cluster.submit(a_gang(f"job-{at}"), 100.0, factor=2.0)
+        (waiting,) = cluster.view()[0].gangs
+        said.append(waiting.expected.seconds if waiting.expected else None)
+        cluster.apply(a_plan(a_place(waiting, "n0")))
+        cluster.advance(100.0 * (at + 1))
+    assert said == [200.0, 200.0, 200.0, 100.0]
+
+
 def test_running_gangs_are_shown_by_key_whatever_order_they_started_in(small: Inventory) -> None:
     cluster = a_cluster(small)
     for name, node in (("c", "n0"), ("a", "n1"), ("b", "n2")):

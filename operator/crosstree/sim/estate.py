@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from crosstree.core.durations import Lesson, Run, learn, pattern_of, size_class
+from crosstree.core.durations import Lesson, Run, learn, pattern_of, percent_of, size_class
 from crosstree.core.expect import DECLARED_CONFIDENCE, ends, expected, left, or_assumed
 from crosstree.core.plan import Place, Wait
 from crosstree.core.running import Running
@@ -172,13 +172,14 @@ class Estate:
         return Footprint(held.pool, tuple((names[row], count) for row, count in pairs))
 
     def _expected(self, tenant: Tenant) -> Expectation:
-        """Say what is thought of the work that is left: what its owner says of it, else what jobs like it taught."""
+        """Say what is thought of the work that is left: what its owner says of it, and what jobs like it taught."""
+        gang, declared = tenant.gang, None
         if tenant.factor > 0:
-            return Expectation(tenant.work * tenant.factor, Source.DECLARED, DECLARED_CONFIDENCE)
-        gang = tenant.gang
-        lessons = self._lessons.get(gang.queue, ())
-        whole = expected(None, _name(gang), gang.workers * gang.devices, lessons)
-        return left(whole, tenant.whole - tenant.work)
+            declared = Expectation(tenant.work * tenant.factor, Source.DECLARED, DECLARED_CONFIDENCE)
+        known = expected(
+            declared, _name(gang), gang.workers * gang.devices, self._lessons.get(gang.queue, ())
+        )
+        return known if declared is not None else left(known, tenant.whole - tenant.work)
 
     def _learn(self, tenant: Tenant, now: float) -> None:
         """Let a job that ended at its first attempt teach its queue how long its like run, as in the operator."""
@@ -186,7 +187,9 @@ class Estate:
         if tenant.attempts != 1 or attempt is None:
             return
         size = size_class(gang.workers * gang.devices)
-        run = Run(now, pattern_of(_name(gang)), size, max(1, int(now - attempt.began)))
+        ran = now - attempt.began
+        percent = percent_of(tenant.whole * tenant.factor, attempt.rate * ran)
+        run = Run(now, pattern_of(_name(gang)), size, max(1, int(ran)), percent)
         self._lessons[gang.queue] = learn(self._lessons.get(gang.queue, ()), (run,))
 
 
