@@ -7,6 +7,7 @@ core on the operator's own view.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ import typer
 from crosstree.base.errors import Refused, SettingsError
 from crosstree.cli.access import OURS, Json, found, silent_since, talk
 from crosstree.cli.jobs import finish, warn
+from crosstree.cli.length import length_of, sentence
 from crosstree.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output
 from crosstree.cli.outlook import outlook_of, sentences
 from crosstree.cli.output import console, emit, plain, styled, table
@@ -58,6 +60,8 @@ async def _told(api: Api, namespace: str, name: str) -> Json:
     raw = await found(api, path, f"no TrainingJob {name!r} in namespace {namespace}.")
     told = said_of(raw)
     told["operatorSilentSince"] = await silent_since(api)
+    if told["finished"] is None:
+        told["length"] = await length_of(api, raw)
     if told["placement"] is None and told["finished"] is None:
         try:
             await _computed(api, raw, told)
@@ -83,6 +87,7 @@ def said_of(raw: Json) -> Json:
             for c in seen.get("conditions", ())
         ],
         **outlook_of(raw),
+        "length": None,
         "room": [],
         "decision": "",
         "waysOut": [],
@@ -99,6 +104,7 @@ async def _computed(api: Api, raw: Json, told: Json) -> None:
     from crosstree.core.plan import Wait
     from crosstree.core.policy import Policy
     from crosstree.core.room import for_gang
+    from crosstree.core.runbound import expected_in
     from crosstree.core.ways import alone, pools_of, ways_out
 
     job = translate.job(raw)
@@ -110,6 +116,7 @@ async def _computed(api: Api, raw: Json, told: Json) -> None:
         wait = cluster if isinstance(cluster, Wait) else gang
         told["decision"] = wait.message if isinstance(wait, Wait) else ""
         return
+    gang = replace(gang, expected=expected_in(store.queues, job))
     snapshot = with_masks(view, view.cluster.snapshot_of(cluster.name), gang)
     told["room"] = [room for pool in pools_of(snapshot, gang) for room in for_gang(snapshot, pool, gang)]
     now = SystemClock().now()
@@ -135,6 +142,8 @@ def draw(screen: Console, told: Json) -> None:
     warn(screen, told["operatorSilentSince"])
     screen.print(styled(told["job"]), styled(told["phase"]))
     _because(screen, told)
+    if told["length"]:
+        screen.print(f"\n{sentence(told['length'])}", markup=False)
     _recovery(screen, told["recovery"])
     if told["decision"] and told["decision"] != (told["waiting"] or {}).get("message"):
         screen.print(f"\n{told['decision']}", markup=False)
@@ -170,8 +179,8 @@ def _because(screen: Console, told: Json) -> None:
     elif waiting:
         screen.print(f"\nIt waits: {waiting.get('reason', '')}", style="bold yellow", markup=False)
         screen.print(f"  {waiting.get('message', '')}", markup=False)
-        for sentence in sentences(told):
-            screen.print(f"  {sentence}", markup=False)
+        for one in sentences(told):
+            screen.print(f"  {one}", markup=False)
     elif told["placement"] is None:
         if not told["conditions"]:
             screen.print(

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from crosstree.base.clock import LAST
 from crosstree.core.candidates import candidates
 from crosstree.core.desk import Desk
-from crosstree.core.expect import trusted
+from crosstree.core.expect import or_assumed, trusted
 from crosstree.core.horizon import Reservation
 from crosstree.core.placement.need import Packed
 from crosstree.core.placement.pack import pack
@@ -64,15 +64,10 @@ class TimeWords:
                 f"{size} would fit now, but nodes for them are kept for {owner}, put off too often already."
             )
         else:
-            stays = (
-                "this job would still be on them then"
-                if trusted(gang.expected) < float("inf")
-                else "nothing is known of how long this job runs"
-            )
             begin = clock(first.since, desk.now, early=True)
             text = (
-                f"{size} would fit now, but nodes for them are reserved from {begin} on for {owner}, and {stays}. "
-                "A spec.expectedDuration that ends before that would start it now."
+                f"{size} would fit now, but nodes for them are reserved from {begin} on for {owner}, and "
+                f"{_stays(gang)} would start it now."
             )
         return Wait(gang.key, gang.uid, WaitReason.RESERVED_FOR_OTHER, text)
 
@@ -131,6 +126,21 @@ def _jobs(keys: Sequence[str], gang: Gang) -> str:
         return "a job of another namespace" if len(keys) == 1 else f"{len(keys)} jobs"
     more = len(keys) - 1
     return f"job {keys[0]}" if not more else f"job {keys[0]} and {more} more"
+
+
+def _stays(gang: Gang) -> str:
+    """Say why it is not let in, and what would let it: `… would start it now`."""
+    if trusted(gang.expected) == float("inf"):
+        stays = "nothing is known of how long this job runs."
+    else:
+        stays = "this job would still be on them then."
+    percent = or_assumed(gang.expected).percent_of_declared
+    if percent == 100:
+        return f"{stays} A spec.expectedDuration that ends before that"
+    return (
+        f"{stays} Jobs like it run {percent} % of the spec.expectedDuration they declare; "
+        "one of which that much ends before that"
+    )
 
 
 def _owner(first: Reservation, gang: Gang, others: Sequence[Reservation]) -> str:

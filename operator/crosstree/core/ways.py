@@ -62,11 +62,11 @@ def _in_time(snapshot: Snapshot, gang: Gang, now: float) -> Iterator[tuple[str, 
         following(one, now) for queue in snapshot.queues for one in queue.calendar if one.model in models
     )
     minutes = int(min((one.start for one in openings if one is not None), default=now) - now) // 60
-    if 0 < 60 * minutes < or_assumed(gang.expected).seconds:
-        expected = Expectation(
-            60.0 * minutes, Source.DECLARED, DECLARED_CONFIDENCE, or_assumed(gang.expected).at_most
-        )
-        yield f"with spec.expectedDuration: {minutes}m", replace(gang, expected=expected)
+    known = or_assumed(gang.expected)
+    declared = 100 * minutes // known.percent_of_declared  # what would be corrected to that
+    if 0 < 60 * minutes < known.seconds and declared:
+        expected = Expectation(60.0 * minutes, Source.DECLARED, DECLARED_CONFIDENCE, known.at_most)
+        yield f"with spec.expectedDuration: {declared}m", replace(gang, expected=expected)
 
 
 def _changes(snapshot: Snapshot, gang: Gang) -> Iterator[tuple[str, Gang]]:

@@ -8,6 +8,7 @@ import pytest
 
 from crosstree.base.clock import SystemClock, to_rfc3339
 from crosstree.cli.explain import draw, said_of
+from crosstree.cli.length import length_in
 from crosstree.cli.output import console
 from crosstree.cli.status import draw_jobs, job_facts
 
@@ -149,3 +150,51 @@ def test_a_job_that_its_queue_refuses_is_told_why_once(capsys: pytest.CaptureFix
     raw = a_job("Pending", waiting={"reason": "QueueNotFound", "message": why})
     draw(console(), {**said_of(raw), "decision": why})
     assert capsys.readouterr().out.count(why) == 1
+
+
+def a_queue(**lesson: Any) -> dict[str, Any]:
+    """Build the queue `default`, which has learned this of jobs of the job's name and size."""
+    learned = {"pattern": "llm", "accelerators": 16, "count": 3, "lastAt": "2026-01-31T12:00:00Z", **lesson}
+    return {"metadata": {"name": "default"}, "spec": {}, "status": {"durations": [learned]}}
+
+
+@pytest.mark.parametrize(
+    ("declared", "queues", "says"),
+    [
+        ("4h", [], "It is expected to run 4h, as it declares."),
+        ("4h", [a_queue(recentSeconds=[60, 60, 60])], "It is expected to run 4h, as it declares."),
+        (
+            "4h",
+            [{"spec": 1}, a_queue(recentSeconds=[60, 60, 60], percentOfDeclared=[50, 50, 50])],
+            "It declares 4h, and jobs like it run 50 % of what they declare: it is expected to run 2h.",
+        ),
+        (None, [a_queue(recentSeconds=[90, 90])], "It is expected to run 1m30s, as jobs like it did."),
+        (
+            None,
+            [],
+            "Nothing is known of how long it runs: it has no spec.expectedDuration, and no job like it has ended.",
+        ),
+        (
+            None,
+            [{"metadata": {"name": "default"}, "spec": {"maxRunTime": "3h"}}],
+            "Nothing is known of how long it runs, but that its queue ends it after 3h.",
+        ),
+    ],
+)
+def test_a_job_is_told_how_long_it_is_expected_to_run_and_why(
+    declared: str | None, queues: list[dict[str, Any]], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = complete_job(declared)
+    draw(console(), {**said_of(raw), "length": length_in(queues, raw)})
+    assert f"\n{says}\n" in capsys.readouterr().out
+
+
+def complete_job(declared: str | None) -> dict[str, Any]:
+    """Build a job as the operator reads it, of two workers of eight accelerators."""
+    spec = {
+        "workers": 2,
+        "accelerators": {"perWorker": 8},
+        "template": {"spec": {"containers": [{"name": "trainer", "image": "train:1"}]}},
+        **({} if declared is None else {"expectedDuration": declared}),
+    }
+    return {**a_job("Running", placement=PLACEMENT), "spec": spec}

@@ -72,6 +72,16 @@ def test_a_gang_held_off_by_a_reservation_is_told_whose_from_when_and_the_way_ou
     )
 
 
+def test_who_is_not_taken_at_his_word_is_told_by_how_much() -> None:
+    corrected = replace(declared(100_000), percent_of_declared=200)
+    late = a_work("late", 1, 100_000, 120, expected=corrected)
+    message = last_words(*BUSY, a_work("big", 4, 60, 60), late)["default/late"].message
+    assert (
+        "this job would still be on them then. Jobs like it run 200 % of the spec.expectedDuration they declare; "
+        "one of which that much ends before that would start it now; else expected by "
+    ) in message
+
+
 def test_the_owner_of_a_reservation_in_another_namespace_is_not_named() -> None:
     said = last_words(*BUSY, a_work("big", 4, 60, 60, "secret"), a_work("late", 1, 100_000, 120))[
         "default/late"

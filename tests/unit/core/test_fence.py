@@ -134,6 +134,15 @@ def test_being_gone_in_time_is_a_way_out_for_who_would_still_be_there():
     assert [way.change for way in ways_out(open_to_all, asks("a", 9), Policy(), NOW)] == ["with workers: 8"]
 
 
+def test_who_declares_half_of_what_it_takes_is_offered_half_of_what_is_left():
+    booked = replace(a_snapshot(a_pool(leaves=2, nodes=4)), queues=(a_queue("q", 64),))
+    expected = Expectation(2 * HOUR, Source.DECLARED, 0.9, percent_of_declared=200)
+    gang = replace(asks("a", 1), expected=expected)
+    assert [way.change for way in ways_out(booked, gang, Policy(), NOW + 30)] == [
+        "with spec.expectedDuration: 29m"
+    ]
+
+
 def test_who_only_shrinks_for_a_gang_gives_what_it_does_not_keep():
     base = a_snapshot(a_pool(leaves=2, nodes=2))
     elastic = replace(asks("e", 2, seconds=None), sizes=(2, 1))
