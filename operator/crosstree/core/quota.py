@@ -9,13 +9,14 @@ without a guarantee.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from crosstree.core.book import UNLIMITED, Book, Excess, Usage
 from crosstree.core.fairshare import NOTHING, guarantees_of, rates_of
 from crosstree.core.queues import ANY_MODEL, QueueSpec
 from crosstree.core.queuetree import tree_of
-from crosstree.core.running import Running
+from crosstree.core.running import Account, Running
 
 __all__ = ["UNLIMITED", "Accounts", "Excess", "Usage"]
 
@@ -75,15 +76,14 @@ class Accounts:
         self._undo: list[tuple[str, str, int, int, Answers]] = []
         self.given = 0
         # Many gangs, few queues: summed up before it is booked.
-        sums: dict[tuple[str, str], list[int]] = {}
+        sums: defaultdict[Account, list[int]] = defaultdict(list)
         for one in running:
-            pair = sums.setdefault((one.gang.queue, one.model), [0, 0])
-            pair[0] += one.devices
-            pair[1] += 1
+            sums[one.account].append(one.devices)
         total: dict[str, int] = {}
-        for (queue, model), (devices, jobs) in sums.items():
-            self._add(queue, model, devices, jobs)
-            total[model] = total.get(model, 0) + devices
+        for (queue, model), devices in sums.items():
+            held = sum(devices)
+            self._add(queue, model, held, len(devices))
+            total[model] = total.get(model, 0) + held
         # What runs on nodes that take no new work is held all the same: no share is larger than 1.
         self._capacity = {
             model: max(capacity.get(model, 0), total.get(model, 0))
