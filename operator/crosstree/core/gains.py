@@ -46,7 +46,7 @@ class Gains:
     times: Float64
     workers: Int64
     domain: Int64
-    starts: Int32
+    starts: Int64
     need: int
 
     @classmethod
@@ -75,7 +75,7 @@ class Gains:
                 np.maximum(more, -(-events.amounts[column, mine] // amount), out=more)
             workers = np.minimum(workers, more)
         if need.required is None:
-            domain, starts = np.zeros(len(mine), np.int64), np.zeros(1, np.int32)
+            domain, starts = np.zeros(len(mine), np.int64), np.zeros(1, np.int64)
         else:
             level = pool.fabric.levels[need.required]
             domain, starts = level.domain[place].astype(np.int64), level.starts
