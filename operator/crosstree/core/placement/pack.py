@@ -17,7 +17,7 @@ from crosstree.core.arrays import Int32, Int64
 from crosstree.core.placement.bounds import fewest, fewest_within
 from crosstree.core.placement.choose import best_set, best_single
 from crosstree.core.placement.items import Items, at_level, inside
-from crosstree.core.placement.need import Limit, Need, Packed, Shortfall
+from crosstree.core.placement.need import Limit, Need, Packed, Shortfall, packed
 from crosstree.core.topology import Fabric
 
 
@@ -43,7 +43,7 @@ def pack(fabric: Fabric, slots: Int64, need: Need) -> Packed | Shortfall:
             return _pack_one(fabric, slots)
         nodes = at_level(fabric, len(fabric.levels) - 1, slots)
         chosen = _select(nodes, need.workers, need.required, need.preferred)
-        return chosen if isinstance(chosen, Shortfall) else Packed(chosen)
+        return chosen if isinstance(chosen, Shortfall) else packed(chosen)
     return _pack_groups(fabric, slots, need, depth)
 
 
@@ -53,19 +53,29 @@ def _pack_one(fabric: Fabric, slots: Int64) -> Packed | Shortfall:
     One node is one domain of every level, so no demand on levels can fail. The node with the least room takes it, of
     equal ones that whose surroundings have the least, the narrowest level first, then the first in fabric order.
     """
-    nodes = np.flatnonzero(slots > 0)
-    if not len(nodes):
+    if not len(slots):
         return Shortfall(Limit.TOTAL, 0)
-    room = slots[nodes]
-    nodes = nodes[room == room.min()]
-    for level in fabric.levels[-2::-1]:
-        if len(nodes) == 1:
-            break
-        around = level.total(slots)[level.domain[nodes]]
-        nodes = nodes[around == around.min()]
-    counts = np.zeros_like(slots)
-    counts[nodes[0]] = 1
-    return Packed(counts)
+    # Less one and unsigned, the least room there is comes first and no room at all last.
+    room = (slots - 1).view(np.uint64)
+    first, stop = 0, len(slots)
+    if len(fabric.levels) > 1:
+        level = fabric.levels[-2]
+        least = np.minimum.reduceat(room, level.starts)
+        domains = np.flatnonzero(least == least.min())
+        for wider in fabric.levels[-2::-1]:
+            if len(domains) == 1:
+                break
+            around = wider.total(slots)[wider.domain[level.starts[domains]]]
+            domains = domains[around == around.min()]
+        domain = int(domains[0])
+        first = int(level.starts[domain])
+        stop = int(level.starts[domain + 1]) if domain + 1 < level.size else stop
+    node = first + int(room[first:stop].argmin())
+    if slots[node] <= 0:
+        return Shortfall(Limit.TOTAL, 0)
+    counts = np.zeros(len(slots), np.int64)
+    counts[node] = 1
+    return Packed(counts, np.array([node]))
 
 
 def group_depth(need: Need) -> int | None:
@@ -94,7 +104,7 @@ def _pack_groups(fabric: Fabric, slots: Int64, need: Need, depth: int) -> Packed
         # The domain's total was checked above, and nothing else can stop a packing without demands.
         assert not isinstance(here, Shortfall), f"domain {domain} holds less than its {chosen[domain]} groups"
         counts[run] = here
-    return Packed(counts)
+    return packed(counts)
 
 
 def _pack_slices(fabric: Fabric, slots: Int64, need: Need, depth: int) -> Packed | Shortfall:
@@ -111,7 +121,7 @@ def _pack_slices(fabric: Fabric, slots: Int64, need: Need, depth: int) -> Packed
         required = None if beyond else need.required
         chosen = _select(units, need.workers // size, required, preferred)
         if not isinstance(chosen, Shortfall):
-            return Packed(chosen[level.domain])
+            return packed(chosen[level.domain])
     return Shortfall(Limit.ATOMIC, int(sizes[whole].sum()))
 
 
