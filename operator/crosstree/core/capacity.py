@@ -62,6 +62,7 @@ class Trial:
         self.reserved: Callable[[Gang, Pool, Int64], Int64] | None = None
         self._undo: list[tuple[Int32, Int64, Int64, int]] = []
         self._touched: list[Int32] = []
+        self._asked, self._here = (0, 0, ""), np.zeros(0, np.int32)
         self._slots: dict[Shape, _Remembered] = {}
         self._usable_slots: dict[tuple[int, int], _Remembered] = {}
         self._spares: dict[str, Bool] = {}
@@ -256,12 +257,15 @@ class Trial:
 
     def _touched_since(self, seen: int, pool: Pool) -> Int32:
         """Return the positions in a pool of the nodes that steps after the first so many have changed."""
-        steps = self._touched[seen:]
-        rows = steps[0] if len(steps) == 1 else np.concatenate(steps)
-        if len(rows) > _FEW:  # tried and undone, again and again: the same nodes
-            rows = np.unique(rows)
-        here = self.positions(pool)[rows]
-        return here[here >= 0]
+        asked = (seen, len(self._touched), pool.name)
+        if asked != self._asked:  # slots and what may be used of them ask alike, one after the other
+            steps = self._touched[seen:]
+            rows = steps[0] if len(steps) == 1 else np.concatenate(steps)
+            if len(rows) > _FEW:  # tried and undone, again and again: the same nodes
+                rows = np.unique(rows)
+            here = self.positions(pool)[rows]
+            self._asked, self._here = asked, here[here >= 0]
+        return self._here
 
     def _compute(self, request: fit.Request, pool: Pool, rows: Int32) -> Int64:
         return fit.slots(request, pool, rows, self.snapshot.allocatable, self.free, self.grain)

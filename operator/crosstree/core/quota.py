@@ -97,10 +97,11 @@ class Accounts:
         if devices <= 0:
             return None
         asked = (queue, model, devices)
-        if asked not in self.answers.broken:
-            found = (book.excess(model, devices) for book in self._chain(queue))
-            self.answers.broken[asked] = next((one for one in found if one is not None), None)
-        return self.answers.broken[asked]
+        broken = self.answers.broken
+        if asked not in broken:
+            found = (book.excess(model, devices) for book in self._chain(queue) if book.limits)
+            broken[asked] = next((one for one in found if one is not None), None)
+        return broken[asked]
 
     def room(self, queue: str, model: str) -> int:
         """Return how many more accelerators of a model the limits allow; `UNLIMITED` where there are none."""

@@ -41,6 +41,8 @@ class Tried:
 
     def failed(self, gang: Gang) -> bool:
         """Say whether a gang like this one has failed."""
+        if not self._shortest:
+            return False
         shape, stays = self._shapes.of(gang), trusted(gang.expected)
         for queue in (_EVERY_QUEUE, gang.queue):
             shortest = self._shortest.get((shape, queue))
