@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from crosstree.core import fit
@@ -133,3 +133,41 @@ def test_a_gang_that_only_looks_like_another_has_its_own_shape():
     one = a_gang(name="a")
     assert shapes.of(one) == shapes.of(a_gang(name="b", queue="x"))
     assert shapes.of(one) != shapes.of(replace(one, workers=one.workers + 1))
+
+
+@EXAMPLES
+@given(st.data())
+def test_a_gang_that_one_node_holds_goes_where_the_walk_through_the_levels_leads(data):
+    snapshot = a_snapshot(data.draw(fleets()))
+    fabric = snapshot.pools[0].fabric
+    count = len(snapshot.names)
+    slots = np.array(data.draw(st.lists(st.integers(0, 9), min_size=count, max_size=count)), np.int64)
+    workers = data.draw(st.integers(1, 9))
+    need = Need(workers, preferred=data.draw(st.none() | st.integers(0, len(fabric.levels) - 1)))
+    walked = _select(at_level(fabric, len(fabric.levels) - 1, slots), workers, None, need.preferred)
+    found = pack(fabric, slots, need)
+    if isinstance(found, Packed):
+        np.testing.assert_array_equal(found.counts, walked)
+        np.testing.assert_array_equal(found.used, np.flatnonzero(walked))
+    else:
+        assert found == walked
+
+
+@EXAMPLES
+@given(st.data())
+def test_items_left_in_question_hold_what_they_held_among_all(data):
+    snapshot = a_snapshot(data.draw(fleets()))
+    fabric = snapshot.pools[0].fabric
+    count, narrowest = len(snapshot.names), len(fabric.levels) - 1
+    slots = np.array(data.draw(st.lists(st.integers(0, 9), min_size=count, max_size=count)), np.int64)
+    level = fabric.levels[depth := data.draw(st.integers(0, narrowest))]
+    chosen = np.array(sorted(data.draw(st.sets(st.integers(0, level.size - 1), min_size=1))), np.int64)
+    inside = np.where(np.isin(level.domain, chosen), slots, 0)
+    assume(inside.any())
+    items = at_level(fabric, narrowest, slots).only(depth, chosen)
+    back = np.zeros(count, np.int64)
+    back[items.index] = items.capacity
+    np.testing.assert_array_equal(back, inside)
+    for each in range(narrowest + 1):
+        sums, held = items.sums(each), fabric.levels[each].total(inside)
+        np.testing.assert_array_equal(sums[sums > 0], held[held > 0])
