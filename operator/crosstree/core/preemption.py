@@ -31,8 +31,7 @@ from crosstree.core.desk import Desk
 from crosstree.core.expect import trusted
 from crosstree.core.ground import Ground, tenants
 from crosstree.core.manners import Preemption
-from crosstree.core.placement.need import Packed
-from crosstree.core.placement.pack import pack
+from crosstree.core.placement.pack import shortfall
 from crosstree.core.plan import Place, Promise
 from crosstree.core.policy import Order
 from crosstree.core.quota_victims import within_quota
@@ -177,9 +176,9 @@ def _ways(gang: Gang, candidate: Candidate, may_go: Bool, desk: Desk) -> Iterato
         return
     cost, rank = roster.cost, roster.rank
     ground = _ground(gang, pool, may_go, desk)
-    if isinstance(pack(pool.fabric, ground.base, need), Packed):
+    if shortfall(pool.fabric, ground.base, need) is None:
         choice: Choice | None = Choice((), 0)  # only quota is in its way
-    elif isinstance(pack(pool.fabric, ground.slots(may_go), need), Packed):
+    elif shortfall(pool.fabric, ground.slots(may_go), need) is None:
         choice = cheapest(ground, pool.fabric, need, cost, rank)
     else:
         choice = None

@@ -31,8 +31,8 @@ from crosstree.core.clearing_words import stopped_for
 from crosstree.core.desk import Desk
 from crosstree.core.line import in_order
 from crosstree.core.manners import Preemption
-from crosstree.core.placement.need import Need, Packed
-from crosstree.core.placement.pack import pack
+from crosstree.core.placement.need import Need
+from crosstree.core.placement.pack import shortfall
 from crosstree.core.places import place
 from crosstree.core.plan import Decision, Evict, Forecast, Place, Promise, Resize, Wait
 from crosstree.core.preemption import starts_soon
@@ -140,8 +140,8 @@ def _sound(gang: Gang, promise: Promise, desk: Desk) -> Candidate | None:
     if not isinstance(need, Need):
         return None
     need = replace(need, workers=workers)
-    packed = pack(pool.fabric, _counts(pool, promise, desk), need)
-    if not desk.trial.allowed(gang, pool)[at].all() or not isinstance(packed, Packed):
+    short = shortfall(pool.fabric, _counts(pool, promise, desk), need)
+    if not desk.trial.allowed(gang, pool)[at].all() or short is not None:
         return None
     return Candidate(pool, need)
 

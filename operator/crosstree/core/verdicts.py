@@ -33,9 +33,16 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
     if not desk.policy.sentences:
         return [brief(one) for one in refused]
     known: dict[tuple[Shape, str, Bars], Wait] = {}
+    counted: dict[Shape, Wait] = {}
+
+    def by_room(gang: Gang) -> Wait:  # no reservation changes what is counted: many queues ask the same
+        shape = desk.shapes.of(gang)
+        if shape not in counted:
+            counted[shape] = verdict(gang, desk.trial, desk.policy, Effort.COUNTS)
+        return counted[shape]
+
     times, bookings = TimeWords(desk), BookingWords(desk)
-    budgets = BudgetWords(desk, lambda gang: verdict(gang, desk.trial, desk.policy, Effort.COUNTS))
-    quotas = QuotaWords(desk, lambda gang: verdict(gang, desk.trial, desk.policy, Effort.COUNTS))
+    budgets, quotas = BudgetWords(desk, by_room), QuotaWords(desk, by_room)
     result: list[Wait] = []
     barred: Counter[str] = Counter()
     for one in refused:

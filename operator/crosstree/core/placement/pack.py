@@ -47,6 +47,20 @@ def pack(fabric: Fabric, slots: Int64, need: Need) -> Packed | Shortfall:
     return _pack_groups(fabric, slots, need, depth)
 
 
+def shortfall(fabric: Fabric, slots: Int64, need: Need) -> Shortfall | None:
+    """Say what stops a gang, by the arguments of `pack`; None where it is placed, without working out where. O(n)."""
+    if need.atomic is not None:
+        answer = _pack_slices(fabric, slots, need, need.atomic)
+        return answer if isinstance(answer, Shortfall) else None
+    depth = group_depth(need)
+    if depth is None:
+        required = need.required if need.workers > 1 else None  # one node is one domain of every level
+        left = _large_enough(at_level(fabric, len(fabric.levels) - 1, slots), need.workers, required)
+        return left if isinstance(left, Shortfall) else None
+    left = _large_enough(_groups(fabric, slots, need, depth), need.workers // need.group_size, need.required)
+    return _in_workers(left, slots, need) if isinstance(left, Shortfall) else None
+
+
 def _pack_one(fabric: Fabric, slots: Int64) -> Packed | Shortfall:
     """Place a single worker: what `_select` comes to for it, without walking the levels. O(n).
 
@@ -79,14 +93,11 @@ def group_depth(need: Need) -> int | None:
 
 def _pack_groups(fabric: Fabric, slots: Int64, need: Need, depth: int) -> Packed | Shortfall:
     """Place whole groups over the domains of their level, then workers inside each of them."""
-    held = fabric.levels[depth].total(slots)
     preferred = need.preferred if need.preferred is not None and need.preferred <= depth else None
-    groups = at_level(fabric, depth, held // need.group_size)
+    groups = _groups(fabric, slots, need, depth)
     chosen = _select(groups, need.workers // need.group_size, need.required, preferred)
     if isinstance(chosen, Shortfall):
-        enough = chosen.limit is Limit.TOTAL and int(slots.sum()) >= need.workers
-        limit = Limit.GROUPS if enough else chosen.limit
-        return replace(chosen, limit=limit, have=chosen.have * need.group_size)
+        return _in_workers(chosen, slots, need)
     counts = np.zeros_like(slots)
     for domain in np.flatnonzero(chosen):
         run, nodes = inside(fabric, depth, int(domain), slots)
@@ -95,6 +106,18 @@ def _pack_groups(fabric: Fabric, slots: Int64, need: Need, depth: int) -> Packed
         assert not isinstance(here, Shortfall), f"domain {domain} holds less than its {chosen[domain]} groups"
         counts[run] = here
     return Packed(counts)
+
+
+def _groups(fabric: Fabric, slots: Int64, need: Need, depth: int) -> Items:
+    """Return the domains of the level of groups, with the whole groups that each holds."""
+    return at_level(fabric, depth, fabric.levels[depth].total(slots) // need.group_size)
+
+
+def _in_workers(short: Shortfall, slots: Int64, need: Need) -> Shortfall:
+    """Say of workers what stops their groups."""
+    enough = short.limit is Limit.TOTAL and int(slots.sum()) >= need.workers
+    limit = Limit.GROUPS if enough else short.limit
+    return replace(short, limit=limit, have=short.have * need.group_size)
 
 
 def _pack_slices(fabric: Fabric, slots: Int64, need: Need, depth: int) -> Packed | Shortfall:
@@ -130,6 +153,19 @@ def _select(items: Items, need: int, required: int | None, preferred: int | None
     for below in range(depth, items.depth + 1):
         items = _narrow(items, below, need, preferred, bound)
     return items.spread(_fill(items.capacity, need))
+
+
+def _large_enough(items: Items, need: int, required: int | None) -> Items | Shortfall:
+    """Keep the items in the domains of the required level that hold the need: if there are any, it can be placed."""
+    total = int(items.capacity.sum())
+    if total < need:
+        return Shortfall(Limit.TOTAL, total)
+    if required is None:
+        return items
+    sums = items.sums(required)
+    if int(sums.max()) < need:
+        return Shortfall(Limit.DOMAIN, int(sums.max()), int(sums.argmax()))
+    return items.only(required, np.flatnonzero(sums >= need))
 
 
 def _preferred_bound(items: Items, need: int, required: int | None, preferred: int | None) -> int:
