@@ -46,7 +46,10 @@ def best_set(capacity: Int64, need: int, spread: Callable[[Int64], tuple[int, ..
         spread: Maps indices to the domains they would need at each level below, widest first.
     """
     count = fewest(capacity, need)
-    options = list(_options(capacity, need, count))
+    # Often they are one and the same: then nobody has to look further down.
+    options = list({option.tobytes(): option for option in _options(capacity, need, count)}.values())
+    if len(options) == 1:
+        return np.sort(options[0])
     ranked = [
         (spread(option), int(capacity[option].sum()), position) for position, option in enumerate(options)
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -18,6 +19,7 @@ class Tree:
     """
 
     domains: tuple[Int32, ...]
+    _parents: dict[tuple[int, int], Int32] = field(default_factory=dict)
 
     @property
     def depth(self) -> int:
@@ -29,11 +31,14 @@ class Tree:
         return int(self.domains[depth][-1]) + 1
 
     def parents(self, depth: int, wider: int) -> Int32:
-        """Return the domain at `wider` of each domain at `depth`: int32 (D,)."""
+        """Return the domain at `wider` of each domain at `depth`: int32 (D,). Shared: do not write to it."""
         if depth == self.depth:
             return self.domains[wider]
-        first = np.flatnonzero(np.diff(self.domains[depth], prepend=-1))
-        return self.domains[wider][first]
+        known = self._parents.get((depth, wider))
+        if known is None:
+            first = np.flatnonzero(np.diff(self.domains[depth], prepend=-1))
+            known = self._parents[depth, wider] = self.domains[wider][first]
+        return known
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +56,7 @@ class Items:
     tree: Tree
     index: Int64
     capacity: Int64
+    _sums: dict[int, Int64] = field(default_factory=dict)
 
     @property
     def depth(self) -> int:
@@ -58,10 +64,16 @@ class Items:
         return self.tree.depth
 
     def sums(self, depth: int) -> Int64:
-        """Sum the capacity over the domains of a level: int64 (D,), zero where nothing is in question."""
-        domain = self.tree.domains[depth][self.index]
-        held = np.bincount(domain, weights=self.capacity, minlength=self.tree.size(depth))
-        return held.astype(np.int64)
+        """Sum the capacity over the domains of a level: int64 (D,), zero where nothing is in question.
+
+        The array is shared: do not write to it.
+        """
+        known = self._sums.get(depth)
+        if known is None:
+            domain = self.tree.domains[depth][self.index]
+            held = np.bincount(domain, weights=self.capacity, minlength=self.tree.size(depth))
+            known = self._sums[depth] = held.astype(np.int64)
+        return known
 
     def only(self, depth: int, chosen: Int64) -> Items:
         """Keep the items in the chosen domains of a level."""
@@ -85,11 +97,16 @@ def holding(tree: Tree, capacity: Int64) -> Items:
 
 def at_level(fabric: Fabric, depth: int, capacity: Int64) -> Items:
     """Make items of a level's domains, with the capacity of each, int64 (D,)."""
+    return holding(_tree(fabric, depth), capacity)
+
+
+@lru_cache(maxsize=64)  # the fabric of a pool is the same while labels are, and every gang is packed over it
+def _tree(fabric: Fabric, depth: int) -> Tree:
     levels = fabric.levels
     if depth == len(levels) - 1:
-        return holding(Tree(tuple(level.domain for level in levels)), capacity)
+        return Tree(tuple(level.domain for level in levels))
     starts = levels[depth].starts
-    return holding(Tree(tuple(level.domain[starts] for level in levels[: depth + 1])), capacity)
+    return Tree(tuple(level.domain[starts] for level in levels[: depth + 1]))
 
 
 def inside(fabric: Fabric, depth: int, domain: int, slots: Int64) -> tuple[slice, Items]:

@@ -217,6 +217,8 @@ def _narrow(items: Items, depth: int, need: int, preferred: int | None, bound: i
     sums = items.sums(depth)
 
     def spread(option: Int64) -> tuple[int, ...]:
+        if depth == items.depth:
+            return ()
         inner = items.only(depth, option)
         return tuple(
             fewest(inner.sums(below), need) for below in range(depth + 1, min(depth + 3, items.depth + 1))
