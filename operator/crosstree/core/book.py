@@ -5,6 +5,7 @@ Only `quota.Accounts` writes on it.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from math import ceil, floor
 
@@ -94,6 +95,12 @@ class Book:
         self.held[model] = self.held.get(model, 0) + devices
         self.jobs[model] = self.jobs.get(model, 0) + jobs
         self._share = self._unnamed = None
+
+    def copy(self) -> Book:
+        """Return a page of its own with what is on this one."""
+        other = copy(self)
+        other.held, other.jobs = dict(self.held), dict(self.jobs)
+        return other
 
     def covers(self, model: str, devices: int) -> bool:
         """Say whether so many more accelerators of a model are guaranteed. O(1) until something is booked."""

@@ -39,7 +39,7 @@ NOTHING = Guarantee()
 
 def normalised(amounts: Amounts, rates: Rates) -> float:
     """Add up accelerators of all models, times their rates; in whatever order they come."""
-    return fsum(rates.get(model, 1.0) * count for model, count in amounts.items())
+    return fsum([rates.get(model, 1.0) * count for model, count in amounts.items()])
 
 
 def rates_of(tree: QueueTree) -> dict[str, Rates]:
@@ -85,9 +85,11 @@ def unnamed(held: Amounts, guarantee: Guarantee, rates: Rates) -> float:
     """Return what is held beyond the guarantees that name a model, normalised: what the floating one may cover."""
     named = guarantee.models
     return fsum(
-        rates.get(model, 1.0) * (count - named.get(model, 0))
-        for model, count in held.items()
-        if count > named.get(model, 0)
+        [
+            rates.get(model, 1.0) * (count - named.get(model, 0))
+            for model, count in held.items()
+            if count > named.get(model, 0)
+        ]
     )
 
 

@@ -111,15 +111,23 @@ def _candidates(gang: Gang, desk: Desk) -> list[Candidate]:
 def _grounds(gang: Gang, candidate: Candidate, desk: Desk) -> Grounds:
     """Return who may be stopped now, those left out that others are promised, or that have not run long enough yet."""
     grounds = grounds_of(gang, candidate.pool.profile.id, candidate.need.workers * gang.devices, desk)
-    if not grounds.allowed.any():
-        return grounds
+    key = (grounds, candidate.pool.name, gang.recovering)
+    known = desk.clearing.ripe.get(key)
+    if known is None:
+        known = desk.clearing.ripe[key] = (
+            _ripe(gang, candidate, grounds, desk) if grounds.allowed.any() else grounds
+        )
+    return known
+
+
+def _ripe(gang: Gang, candidate: Candidate, grounds: Grounds, desk: Desk) -> Grounds:
+    """Leave out whom others are promised, or who has not run long enough yet; note when that one will have."""
     roster, least = roster_of(desk), desk.snapshot.manners.min_runtime
-    allowed = grounds.allowed & ~roster.going
     old = ripe_among(roster, gang, desk)
-    young = allowed & ~old & roster.on(candidate.pool)
+    young = grounds.allowed & ~(roster.going | old) & roster.on(candidate.pool)
     if young.any():
         desk.note_due(float(roster.began[young].min()) + least)
-    return grounds.among(~roster.going & old)
+    return grounds.among(old & ~roster.going)
 
 
 def starts_soon(gang: Gang, offered: Iterable[Candidate], desk: Desk) -> bool:
