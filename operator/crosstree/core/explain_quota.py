@@ -50,12 +50,11 @@ class QuotaWords:
     def bars(self, gang: Gang) -> Bars:
         """Return which models quotas keep a gang from; none where none has a limit. O(pools times depth)."""
         accounts, devices = self._desk.accounts, asked(gang)
-        if not accounts.limited(gang.queue):
-            return ()
         same = (gang.queue, gang.models, gang.vendor, devices)
         known = self._bars.get(same)
         if known is None:
-            broken = ((model, accounts.excess(gang.queue, model, devices)) for model in self._models(gang))
+            models = self._models(gang) if accounts.limited(gang.queue) else ()
+            broken = ((model, accounts.excess(gang.queue, model, devices)) for model in models)
             known = self._bars[same] = tuple((model, one) for model, one in broken if one is not None)
         return known
 

@@ -49,9 +49,9 @@ class TimeWords:
         if shape not in self._fits:
             self._fits[shape] = "" if desk.search.hopeless(gang) else self._where_it_fits(gang)
         name = self._fits[shape]
-        pool = next((pool for pool in desk.snapshot.pools if pool.name == name), None)
-        if pool is None:
+        if not name:
             return None
+        pool = next(pool for pool in desk.snapshot.pools if pool.name == name)
         others = desk.horizon.in_the_way(gang, pool, one.ahead)
         if not others:
             return None

@@ -17,7 +17,7 @@ from crosstree.core.desk import Desk
 from crosstree.core.explain import Effort, bounded, size_of, verdict
 from crosstree.core.explain_booking import BookingWords
 from crosstree.core.explain_budget import BudgetWords
-from crosstree.core.explain_quota import Bars, QuotaWords
+from crosstree.core.explain_quota import QuotaWords
 from crosstree.core.explain_time import TimeWords
 from crosstree.core.plan import Promise, Wait, WaitReason
 from crosstree.core.refused import Refused
@@ -32,7 +32,7 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
     """
     if not desk.policy.sentences:
         return [brief(one) for one in refused]
-    known: dict[tuple[Shape, str, Bars], Wait] = {}
+    known: dict[tuple[Shape, str, str], Wait] = {}
     counted: dict[Shape, Wait] = {}
 
     def by_room(gang: Gang) -> Wait:  # no reservation changes what is counted: many queues ask the same
@@ -59,7 +59,8 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
         if found is None:
             # Quotas are told of in the words of one namespace: it may know the names of its own jobs only.
             bars = quotas.bars(gang)
-            same = (desk.shapes.of(gang), f"{gang.queue} {gang.key.partition('/')[0]}" if bars else "", bars)
+            told = (gang.queue, gang.key.partition("/")[0]) if bars else ("", "")
+            same = (desk.shapes.of(gang), *told)
             if same not in known:
                 thorough = Effort.FULL if len(known) < desk.policy.explained_in_full else Effort.COUNTS
                 with desk.horizon.as_of(one.ahead):
