@@ -7,7 +7,6 @@ the other subjects.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -44,9 +43,9 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
     times, bookings = TimeWords(desk), BookingWords(desk)
     budgets, quotas = BudgetWords(desk, by_room), QuotaWords(desk, by_room)
     result: list[Wait] = []
-    barred: Counter[str] = Counter()
+    barred: dict[str, int] = {}
     for one in refused:
-        gang, position = one.gang, one.position - barred[one.gang.queue]
+        gang, position = one.gang, one.position - barred.get(one.gang.queue, 0)
         if one.promise is not None:
             result.append(promised(gang, one.promise, position, desk))
             continue
@@ -72,7 +71,7 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
                 known[same] = replace(made, message=bounded(made.message, desk.policy))
             found = known[same]
         if found.reason.barred:
-            barred[gang.queue] += 1
+            barred[gang.queue] = barred.get(gang.queue, 0) + 1
             result.append(replace(found, key=gang.key, uid=gang.uid, had=gang.promise))
             continue
         forecast = one.reservation.forecast if one.reservation is not None else one.forecast
