@@ -83,19 +83,17 @@ def roster_of(desk: Desk) -> Roster:
 def release_all(going: Bool, desk: Desk) -> None:
     """Book that some running gangs, Bool (V,), have gone. O(V + nodes they hold)."""
     roster = roster_of(desk)
-    which = np.flatnonzero(going).tolist()
-    if not which:
+    which = np.flatnonzero(going)
+    if not len(which):
         return
     pairs = going[roster.who]
     desk.trial.give_back(roster.rows[pairs], roster.takes[pairs], roster.columns[pairs])
-    sums: dict[tuple[str, str], list[int]] = {}
-    for at in which:
-        one = roster.running[at]
-        pair = sums.setdefault((one.gang.queue, one.model), [0, 0])
-        pair[0] += one.devices
-        pair[1] += one.devices > 0
-    for (queue, model), (devices, jobs) in sums.items():
-        desk.accounts.take(queue, model, -devices, -jobs)
+    account, devices = roster.account[which], roster.devices[which]
+    held = np.bincount(account, weights=devices, minlength=len(roster.accounts))
+    jobs = np.bincount(account[devices > 0], minlength=len(roster.accounts))
+    for at in np.unique(account).tolist():
+        queue, model = roster.accounts[at]
+        desk.accounts.take(queue, model, -int(held[at]), -int(jobs[at]))
 
 
 def release(running: Running, desk: Desk) -> None:

@@ -72,7 +72,8 @@ class Clearing:
         """Forget that anybody goes for a promise that is void or kept: those who are on the way out go all the same."""
         self.told.difference_update(promise.victims)
         self.claimed.difference_update(promise.victims)
-        self.roster = None
+        if self.roster is not None:
+            self.roster.let_off(promise.victims)
         self.ripe.clear()
 
     def _claim(self, promise: Promise) -> None:

@@ -23,8 +23,10 @@ class Roster:
         running: Who.
         began: When, float64 (V,).
         leaving: Told to stop already, Bool (V,).
-        going: Goes whatever is decided: told to stop already, or spoken for, Bool (V,). Written by `claim`.
+        going: Goes whatever is decided: told to stop already, or spoken for, Bool (V,). See `claim` and `let_off`.
         ripe: Has had its least time, Bool (V,).
+        accounts: Queues and models that they are booked under.
+        account: Number of that of each, int64 (V,).
         lent: Runs on loan, Bool (V,).
         elastic: Could do with fewer workers, Bool (V,).
         cost: What stopping it loses, in accelerator-seconds, int64 (V,).
@@ -52,6 +54,8 @@ class Roster:
     columns: Int64
     going: Bool
     ripe: Bool
+    accounts: tuple[tuple[str, str], ...]
+    account: Int64
     _place: dict[str, int] = field(default_factory=dict)
     _pools: dict[str, int] = field(default_factory=dict)
     _on: dict[str, Bool] = field(default_factory=dict)
@@ -84,6 +88,8 @@ class Roster:
         began = np.fromiter((one.began for one in running), np.float64, count=count)
         leaving = np.fromiter((one.leaving for one in running), np.bool_, count=count)
         columns = np.array([snapshot.pools[pool[at]].column for at in there], np.int64)
+        booked: dict[tuple[str, str], int] = {}
+        account = [booked.setdefault((one.gang.queue, one.model), len(booked)) for one in running]
         made = cls(
             running=running,
             began=began,
@@ -105,6 +111,8 @@ class Roster:
             columns=np.repeat(columns, sizes),
             going=leaving.copy(),
             ripe=np.asarray(now >= began + snapshot.manners.min_runtime),
+            accounts=tuple(booked),
+            account=np.array(account, np.int64),
             _pools=number,
             _place={one.gang.uid: at for at, one in enumerate(running)},
         )
@@ -116,6 +124,20 @@ class Roster:
         for uid in uids:
             if uid in self._place:
                 self.going[self._place[uid]] = True
+
+    def let_off(self, uids: Iterable[str]) -> None:
+        """Note that these go for nobody any more; those on the way out go all the same."""
+        for uid in uids:
+            if uid in self._place:
+                self.going[self._place[uid]] = self.leaving[self._place[uid]]
+
+    def position(self, uid: str) -> int:
+        """Return the index of one that runs."""
+        return self._place[uid]
+
+    def those(self, uids: Iterable[str]) -> list[Running]:
+        """Return those of these uids, in the order of the snapshot; those that do not run are passed over."""
+        return [self.running[at] for at in sorted({self._place[uid] for uid in uids if uid in self._place})]
 
     def among(self, uids: Iterable[str]) -> Bool:
         """Mark those of these uids, Bool (V,); those that do not run are passed over."""
