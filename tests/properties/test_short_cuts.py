@@ -13,7 +13,7 @@ from crosstree.core.capacity import Trial
 from crosstree.core.horizon import Horizon
 from crosstree.core.placement.items import at_level
 from crosstree.core.placement.need import Need, Packed
-from crosstree.core.placement.pack import _select, pack
+from crosstree.core.placement.pack import _select, pack, shortfall
 from crosstree.core.quota import Accounts
 from crosstree.core.roster import Roster
 from crosstree.core.snapshot import Snapshot
@@ -40,6 +40,25 @@ def test_one_worker_goes_where_the_walk_through_the_levels_leads(data):
         np.testing.assert_array_equal(found.counts, walked)
     else:
         assert found == walked
+
+
+@EXAMPLES
+@given(st.data())
+def test_what_stops_a_gang_is_what_stops_it_from_being_packed(data):
+    fabric = a_snapshot(data.draw(fleets())).pools[0].fabric
+    count, deepest = len(fabric.levels[-1].names), len(fabric.levels) - 1
+    slots = np.array(data.draw(st.lists(st.integers(0, 3), min_size=count, max_size=count)), np.int64)
+    depths, size = st.none() | st.integers(0, deepest), data.draw(st.integers(1, 3))
+    need = Need(
+        size * data.draw(st.integers(1, 5)),
+        required=data.draw(depths),
+        preferred=data.draw(depths),
+        group_size=size,
+        group_depth=None if size == 1 else data.draw(depths),
+        atomic=data.draw(st.none() | st.integers(0, deepest)),
+    )
+    found = pack(fabric, slots, need)
+    assert shortfall(fabric, slots, need) == (None if isinstance(found, Packed) else found)
 
 
 @st.composite

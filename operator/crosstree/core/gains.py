@@ -21,11 +21,13 @@ class Events:
     Attributes:
         times: When, ascending, float64 (E,).
         rows: On which node, int32 (E,).
-        amounts: How much, by column of the snapshot, int64 (R, E).
+        entry: Which of the amounts, int64 (E,).
+        amounts: How much, by column of the snapshot, int64 (R, at least E).
     """
 
     times: Float64
     rows: Int32
+    entry: Int64
     amounts: Int64
 
 
@@ -71,8 +73,9 @@ class Gains:
             asked = [*zip(request.columns, request.amounts, strict=True)]
             if request.devices:
                 asked.append((request.device_column, request.devices))
+            entry = events.entry[mine]
             for column, amount in asked:
-                np.maximum(more, -(-events.amounts[column, mine] // amount), out=more)
+                np.maximum(more, -(-events.amounts[column, entry] // amount), out=more)
             workers = np.minimum(workers, more)
         if need.required is None:
             domain, starts = np.zeros(len(mine), np.int64), np.zeros(1, np.int64)

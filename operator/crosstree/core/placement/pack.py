@@ -13,7 +13,7 @@ import numpy as np
 from crosstree.core.arrays import Int64
 from crosstree.core.placement.items import Items, at_level
 from crosstree.core.placement.need import Limit, Need, Packed, Shortfall, packed
-from crosstree.core.placement.walk import walk
+from crosstree.core.placement.walk import large_enough, walk
 from crosstree.core.topology import Fabric
 
 
@@ -37,6 +37,20 @@ def pack(fabric: Fabric, slots: Int64, need: Need) -> Packed | Shortfall:
     if depth is None:
         return _pack_workers(fabric, slots, need)
     return _pack_groups(fabric, slots, need, depth)
+
+
+def shortfall(fabric: Fabric, slots: Int64, need: Need) -> Shortfall | None:
+    """Say what stops a gang, by the arguments of `pack`; None where it is placed, without working out where. O(n)."""
+    if need.atomic is not None:
+        answer = _pack_slices(fabric, slots, need, need.atomic)
+        return answer if isinstance(answer, Shortfall) else None
+    depth = group_depth(need)
+    if depth is None:
+        required = need.required if need.workers > 1 else None  # one node is one domain of every level
+        left = large_enough(at_level(fabric, len(fabric.levels) - 1, slots), need.workers, required)
+        return left if isinstance(left, Shortfall) else None
+    left = large_enough(_groups(fabric, slots, need, depth), need.workers // need.group_size, need.required)
+    return _in_workers(left, slots, need) if isinstance(left, Shortfall) else None
 
 
 def _pack_workers(fabric: Fabric, slots: Int64, need: Need) -> Packed | Shortfall:
@@ -93,14 +107,11 @@ def group_depth(need: Need) -> int | None:
 
 def _pack_groups(fabric: Fabric, slots: Int64, need: Need, depth: int) -> Packed | Shortfall:
     """Place whole groups over the domains of their level, then workers inside each of them."""
-    held = fabric.levels[depth].total(slots)
     preferred = need.preferred if need.preferred is not None and need.preferred <= depth else None
-    groups = at_level(fabric, depth, held // need.group_size)
+    groups = _groups(fabric, slots, need, depth)
     chosen = _select(groups, need.workers // need.group_size, need.required, preferred)
     if isinstance(chosen, Shortfall):
-        enough = chosen.limit is Limit.TOTAL and int(slots.sum()) >= need.workers
-        limit = Limit.GROUPS if enough else chosen.limit
-        return replace(chosen, limit=limit, have=chosen.have * need.group_size)
+        return _in_workers(chosen, slots, need)
     counts = np.zeros_like(slots)
     nodes = at_level(fabric, len(fabric.levels) - 1, slots)
     for domain in np.flatnonzero(chosen).tolist():
@@ -109,6 +120,18 @@ def _pack_groups(fabric: Fabric, slots: Int64, need: Need, depth: int) -> Packed
         assert not isinstance(here, Shortfall), f"domain {domain} holds less than its {chosen[domain]} groups"
         counts[here[0]] = here[1]
     return packed(counts)
+
+
+def _groups(fabric: Fabric, slots: Int64, need: Need, depth: int) -> Items:
+    """Return the domains of the level of groups, with the whole groups that each holds."""
+    return at_level(fabric, depth, fabric.levels[depth].total(slots) // need.group_size)
+
+
+def _in_workers(short: Shortfall, slots: Int64, need: Need) -> Shortfall:
+    """Say of workers what stops their groups."""
+    enough = short.limit is Limit.TOTAL and int(slots.sum()) >= need.workers
+    limit = Limit.GROUPS if enough else short.limit
+    return replace(short, limit=limit, have=short.have * need.group_size)
 
 
 def _pack_slices(fabric: Fabric, slots: Int64, need: Need, depth: int) -> Packed | Shortfall:

@@ -34,14 +34,10 @@ def walk(
     Returns:
         The items that get any, ascending, and how many each gets, both int64 (m,); or what stopped it.
     """
-    total = int(items.capacity.sum())
-    if total < need:
-        return Shortfall(Limit.TOTAL, total)
-    if required is not None:
-        sums = items.sums(required)
-        if int(sums.max()) < need:
-            return Shortfall(Limit.DOMAIN, int(sums.max()), int(sums.argmax()))
-        items = items.only(required, np.flatnonzero(sums >= need))
+    left = large_enough(items, need, required)
+    if isinstance(left, Shortfall):
+        return left
+    items = left
     bound = _preferred_bound(items, need, required, preferred)
     items, depth = _one_domain(items, need, preferred, bound)
     for below in range(depth, items.depth + 1):
@@ -49,6 +45,19 @@ def walk(
     units = _fill(items.capacity, need)
     used = np.flatnonzero(units)
     return items.index[used], units[used]
+
+
+def large_enough(items: Items, need: int, required: int | None) -> Items | Shortfall:
+    """Keep the items in the domains of the required level that hold the need: if there are any, it can be placed."""
+    total = int(items.capacity.sum())
+    if total < need:
+        return Shortfall(Limit.TOTAL, total)
+    if required is None:
+        return items
+    sums = items.sums(required)
+    if int(sums.max()) < need:
+        return Shortfall(Limit.DOMAIN, int(sums.max()), int(sums.argmax()))
+    return items.only(required, np.flatnonzero(sums >= need))
 
 
 def _preferred_bound(items: Items, need: int, required: int | None, preferred: int | None) -> int:
