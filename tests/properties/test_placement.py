@@ -236,6 +236,7 @@ def test_rollback_restores_every_number(snapshot):
     place(gangs_in_turn[0], desk)
     mark, free, grain = trial.checkpoint(), trial.free.copy(), trial.grain.copy()
     slots = [trial.slots(gang, snapshot.pools[0]).copy() for gang in gangs_in_turn]
+    usable = [trial.usable_slots(gang, snapshot.pools[0]).copy() for gang in gangs_in_turn]
     for gang in gangs_in_turn:
         place(gang, desk)
     trial.rollback(mark)
@@ -243,18 +244,22 @@ def test_rollback_restores_every_number(snapshot):
     assert (trial.grain == grain).all()
     for gang, before in zip(gangs_in_turn, slots, strict=True):
         assert (trial.slots(gang, snapshot.pools[0]) == before).all()
+    for gang, before in zip(gangs_in_turn, usable, strict=True):
+        assert (trial.usable_slots(gang, snapshot.pools[0]) == before).all()
 
 
 @EXAMPLES
 @given(snapshots())
 def test_remembered_slots_equal_slots_computed_afresh(snapshot):
     desk = open_desk(snapshot, Policy(), 0.0)
-    trial = desk.trial
+    trial, pool = desk.trial, snapshot.pools[0]
     for gang in snapshot.gangs:
         place(gang, desk)
         fresh = Trial(replace(snapshot, free=trial.free.copy(), grain=trial.grain.copy()))
         for other in snapshot.gangs:
-            assert (trial.slots(other, snapshot.pools[0]) == fresh.slots(other, snapshot.pools[0])).all()
+            slots = fresh.slots(other, pool)
+            assert (trial.slots(other, pool) == slots).all()
+            assert (trial.usable_slots(other, pool) == np.where(trial.allowed(other, pool), slots, 0)).all()
 
 
 @EXAMPLES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from crosstree.core import fit
@@ -13,7 +13,7 @@ from crosstree.core.capacity import Trial
 from crosstree.core.horizon import Horizon
 from crosstree.core.placement.items import at_level
 from crosstree.core.placement.need import Need, Packed
-from crosstree.core.placement.pack import _select, pack
+from crosstree.core.placement.pack import _select, pack, shortfall
 from crosstree.core.quota import Accounts
 from crosstree.core.roster import Roster
 from crosstree.core.snapshot import Snapshot
@@ -40,6 +40,25 @@ def test_one_worker_goes_where_the_walk_through_the_levels_leads(data):
         np.testing.assert_array_equal(found.counts, walked)
     else:
         assert found == walked
+
+
+@EXAMPLES
+@given(st.data())
+def test_what_stops_a_gang_is_what_stops_it_from_being_packed(data):
+    fabric = a_snapshot(data.draw(fleets())).pools[0].fabric
+    count, deepest = len(fabric.levels[-1].names), len(fabric.levels) - 1
+    slots = np.array(data.draw(st.lists(st.integers(0, 3), min_size=count, max_size=count)), np.int64)
+    depths, size = st.none() | st.integers(0, deepest), data.draw(st.integers(1, 3))
+    need = Need(
+        size * data.draw(st.integers(1, 5)),
+        required=data.draw(depths),
+        preferred=data.draw(depths),
+        group_size=size,
+        group_depth=None if size == 1 else data.draw(depths),
+        atomic=data.draw(st.none() | st.integers(0, deepest)),
+    )
+    found = pack(fabric, slots, need)
+    assert shortfall(fabric, slots, need) == (None if isinstance(found, Packed) else found)
 
 
 @st.composite
@@ -133,3 +152,41 @@ def test_a_gang_that_only_looks_like_another_has_its_own_shape():
     one = a_gang(name="a")
     assert shapes.of(one) == shapes.of(a_gang(name="b", queue="x"))
     assert shapes.of(one) != shapes.of(replace(one, workers=one.workers + 1))
+
+
+@EXAMPLES
+@given(st.data())
+def test_a_gang_that_one_node_holds_goes_where_the_walk_through_the_levels_leads(data):
+    snapshot = a_snapshot(data.draw(fleets()))
+    fabric = snapshot.pools[0].fabric
+    count = len(snapshot.names)
+    slots = np.array(data.draw(st.lists(st.integers(0, 9), min_size=count, max_size=count)), np.int64)
+    workers = data.draw(st.integers(1, 9))
+    need = Need(workers, preferred=data.draw(st.none() | st.integers(0, len(fabric.levels) - 1)))
+    walked = _select(at_level(fabric, len(fabric.levels) - 1, slots), workers, None, need.preferred)
+    found = pack(fabric, slots, need)
+    if isinstance(found, Packed):
+        np.testing.assert_array_equal(found.counts, walked)
+        np.testing.assert_array_equal(found.used, np.flatnonzero(walked))
+    else:
+        assert found == walked
+
+
+@EXAMPLES
+@given(st.data())
+def test_items_left_in_question_hold_what_they_held_among_all(data):
+    snapshot = a_snapshot(data.draw(fleets()))
+    fabric = snapshot.pools[0].fabric
+    count, narrowest = len(snapshot.names), len(fabric.levels) - 1
+    slots = np.array(data.draw(st.lists(st.integers(0, 9), min_size=count, max_size=count)), np.int64)
+    level = fabric.levels[depth := data.draw(st.integers(0, narrowest))]
+    chosen = np.array(sorted(data.draw(st.sets(st.integers(0, level.size - 1), min_size=1))), np.int64)
+    inside = np.where(np.isin(level.domain, chosen), slots, 0)
+    assume(inside.any())
+    items = at_level(fabric, narrowest, slots).only(depth, chosen)
+    back = np.zeros(count, np.int64)
+    back[items.index] = items.capacity
+    np.testing.assert_array_equal(back, inside)
+    for each in range(narrowest + 1):
+        sums, held = items.sums(each), fabric.levels[each].total(inside)
+        np.testing.assert_array_equal(sums[sums > 0], held[held > 0])

@@ -5,6 +5,7 @@ Only `quota.Accounts` writes on it.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from math import ceil, floor
 
@@ -76,7 +77,18 @@ class Book:
         jobs: Jobs that hold them, by model.
     """
 
-    __slots__ = ("_share", "_unnamed", "guarantee", "held", "jobs", "limits", "name", "rates", "weight")
+    __slots__ = (
+        "_borrowed",
+        "_share",
+        "_unnamed",
+        "guarantee",
+        "held",
+        "jobs",
+        "limits",
+        "name",
+        "rates",
+        "weight",
+    )
 
     def __init__(self, spec: QueueSpec, guarantee: Guarantee, rates: Rates) -> None:
         self.name = spec.name
@@ -86,6 +98,7 @@ class Book:
         self.rates = rates
         self.held: dict[str, int] = {}
         self.jobs: dict[str, int] = {}
+        self._borrowed: dict[str, int] = {}
         self._share: float | None = None
         self._unnamed: float | None = None
 
@@ -94,6 +107,13 @@ class Book:
         self.held[model] = self.held.get(model, 0) + devices
         self.jobs[model] = self.jobs.get(model, 0) + jobs
         self._share = self._unnamed = None
+        self._borrowed = {}
+
+    def copy(self) -> Book:
+        """Return a page of its own with what is on this one."""
+        other = copy(self)
+        other.held, other.jobs = dict(self.held), dict(self.jobs)
+        return other
 
     def covers(self, model: str, devices: int) -> bool:
         """Say whether so many more accelerators of a model are guaranteed. O(1) until something is booked."""
@@ -104,11 +124,16 @@ class Book:
         return self._beyond_named() + more <= self.guarantee.floating + SLACK
 
     def borrows(self, model: str) -> int:
-        """Return how many accelerators of a model would have to go so that all that is left of it is guaranteed."""
-        above = self.held.get(model, 0) - self.guarantee.models.get(model, 0)
-        if above <= 0:
-            return 0
-        return min(above, ceil(self._surplus() / self._rate(model) - SLACK))
+        """Return how many accelerators of a model would have to go so that all that is left of it is guaranteed.
+
+        O(1) until something is booked.
+        """
+        known = self._borrowed.get(model)
+        if known is None:
+            above = self.held.get(model, 0) - self.guarantee.models.get(model, 0)
+            known = min(above, ceil(self._surplus() / self._rate(model) - SLACK)) if above > 0 else 0
+            self._borrowed[model] = known
+        return known
 
     def room(self, model: str) -> int:
         """Return how many more of a model its limits allow: `UNLIMITED` without any, negative where one is exceeded."""

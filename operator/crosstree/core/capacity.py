@@ -24,6 +24,9 @@ from crosstree.core.workload import Gang
 Shape = tuple[str, fit.Request]
 """Pool name and request: gangs of one shape share their slots."""
 
+_FEW = 64
+"""Nodes that are looked at twice for less than it takes to see that they are the same."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Taken:
@@ -37,6 +40,8 @@ class Taken:
 
 @dataclass(slots=True)
 class _Remembered:
+    """Slots as of the first so many steps."""
+
     slots: Int64
     seen: int
 
@@ -57,7 +62,9 @@ class Trial:
         self.reserved: Callable[[Gang, Pool, Int64], Int64] | None = None
         self._undo: list[tuple[Int32, Int64, Int64, int]] = []
         self._touched: list[Int32] = []
+        self._asked, self._here = (0, 0, ""), np.zeros(0, np.int32)
         self._slots: dict[Shape, _Remembered] = {}
+        self._usable_slots: dict[tuple[int, int], _Remembered] = {}
         self._spares: dict[str, Bool] = {}
         self._position: dict[str, Int32] = {}
         self._rows: dict[str, dict[str, int]] = {}
@@ -79,8 +86,7 @@ class Trial:
             self._slots[shape] = _Remembered(fresh, len(self._touched))
             return fresh
         if known.seen < len(self._touched):
-            here = self.positions(pool)[np.unique(np.concatenate(self._touched[known.seen :]))]
-            here = here[here >= 0]
+            here = self._touched_since(known.seen, pool)
             known.slots[here] = self._compute(request, pool, pool.nodes[here])
             known.seen = len(self._touched)
         return known.slots
@@ -91,7 +97,7 @@ class Trial:
         That is `usable_slots`, less what is reserved for gangs whose turn came before.
 
         Returns:
-            int64 (n,), in pool order; a new array.
+            int64 (n,), in pool order. It may be shared: do not write to it, nor read it after the next step.
         """
         usable = self.usable_slots(gang, pool)
         return usable if self.reserved is None else self.reserved(gang, pool, usable)
@@ -102,9 +108,19 @@ class Trial:
         State, constraint, and being a spare, which only some gangs may use.
 
         Returns:
-            int64 (n,), in pool order; a new array.
+            int64 (n,), in pool order. It is shared: do not write to it, nor read it after the next step.
         """
-        return np.where(self.allowed(gang, pool), self.slots(gang, pool), 0)
+        allowed, slots = self.allowed(gang, pool), self.slots(gang, pool)
+        # Both are remembered for as long as this ledger lives: no other arrays get their identities.
+        key = (id(allowed), id(slots))
+        known = self._usable_slots.get(key)
+        if known is None:
+            known = self._usable_slots[key] = _Remembered(np.where(allowed, slots, 0), len(self._touched))
+        elif known.seen < len(self._touched):
+            here = self._touched_since(known.seen, pool)
+            known.slots[here] = np.where(allowed[here], slots[here], 0)
+            known.seen = len(self._touched)
+        return known.slots
 
     def allowed(self, gang: Gang, pool: Pool) -> Bool:
         """Say which nodes of the pool a gang may use, whatever is free there: Bool (n,), in pool order.
@@ -238,6 +254,18 @@ class Trial:
         """Remember what these nodes are before a step changes them."""
         self._undo.append((rows, self.free[rows], self.grain[rows].astype(np.int64), len(self.taken)))
         self._touched.append(rows)
+
+    def _touched_since(self, seen: int, pool: Pool) -> Int32:
+        """Return the positions in a pool of the nodes that steps after the first so many have changed."""
+        asked = (seen, len(self._touched), pool.name)
+        if asked != self._asked:  # slots and what may be used of them ask alike, one after the other
+            steps = self._touched[seen:]
+            rows = steps[0] if len(steps) == 1 else np.concatenate(steps)
+            if len(rows) > _FEW:  # tried and undone, again and again: the same nodes
+                rows = np.unique(rows)
+            here = self.positions(pool)[rows]
+            self._asked, self._here = asked, here[here >= 0]
+        return self._here
 
     def _compute(self, request: fit.Request, pool: Pool, rows: Int32) -> Int64:
         return fit.slots(request, pool, rows, self.snapshot.allocatable, self.free, self.grain)

@@ -10,6 +10,7 @@ That is what keeps two gangs from taking turns at one place; docs/explanation/pr
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstree.core.arrays import Bool, Int64
-from crosstree.core.book import Book
+from crosstree.core.book import UNLIMITED, Book
 from crosstree.core.fairshare import NOTHING, guarantees_of, rates_of
 from crosstree.core.policy import Order
 from crosstree.core.queues import QueueSpec
@@ -96,9 +97,12 @@ class Claims:
         """Bit d is set where the queue at depth d above a gang, 0 for the root, pays for all that it holds."""
         self._kept: NDArray[Any] = np.zeros(len(running), self._bits)
         """The same where it pays for its smallest size at least."""
-        self._members: dict[str, list[int]] = {}
+        self._lineages = [accounts.chain(name)[::-1] for name in names]
         self._parted: dict[str, tuple[_Apart, _Apart]] = {}
-        self._paid: dict[tuple[str, _Rank], Book] = {}
+        self._pages: dict[str, _Page] = {}
+        self._paying: dict[str, list[tuple[int, _Page]]] = {}
+        self._below: dict[int, Bool] = {}
+        self._known: dict[tuple[str, int, str, frozenset[str], int], Grounds] = {}
         if self._guaranteed:
             self._cover()
 
@@ -107,32 +111,45 @@ class Claims:
 
         `now`, seconds since the epoch, tells what is left of each.
 
-        O(V), and a look at the accounts for each queue that holds something.
+        O(V), and a look at the accounts; that alone for gangs of one queue and priority that get the same answers
+        there, who share the arrays: do not write to them.
         """
-        lower = np.asarray(self._priority < gang.priority)
-        if self._order is Order.SHORTEST_EXPECTED:
-            lower |= longer(gang, self._running, now)
-        nobody = np.zeros(len(self._running), np.bool_)
         if not self._guaranteed:
-            return Grounds(lower, lower, nobody)
-        mine = self._accounts.chain(gang.queue)[::-1]
-        owed = np.zeros(len(self._names), np.bool_)
-        for name in self._accounts.owing(gang.queue, model, devices):
-            position = self._index.get(name)
-            if position is not None:
-                owed[position] = True
+            lower = self._lower(gang, now)
+            return Grounds(lower, lower, np.zeros(len(self._running), np.bool_))
+        owing = self._accounts.owing(gang.queue, model, devices)
+        rank = self._rank(gang)
         gains = sum(
             1 << depth
-            for depth, name in enumerate(mine[: self._deepest])
-            if self._would_cover(name, gang, model, devices)
+            for depth, page in self._payers(gang.queue)
+            if depth < self._deepest and page.up_to(rank).covers(model, devices)
         )
+        if self._order is not Order.AGE:  # whom a gang may have stopped depends on its own length
+            return self._by(gang.queue, self._lower(gang, now), model, owing, gains)
+        key = (gang.queue, gang.priority, model, owing, gains)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._by(gang.queue, self._lower(gang, now), model, owing, gains)
+        return known
+
+    def _by(self, queue: str, lower: Bool, model: str, owing: frozenset[str], gains: int) -> Grounds:
+        """Return the grounds of a gang by whom it is above, who owes its queue, and which queues would pay for it."""
+        owed = np.fromiter((name in owing for name in self._names), np.bool_, count=len(self._names))
         lost = ~np.array(gains, self._bits)
         lent = owed[self._queue] & self._holding(model)
         (allowed, reclaimed), (stopped, _) = (
             ((lower & outside & np.asarray((inner & lost) == 0, np.bool_)) | (outside & lent), outside & lent)
-            for outside, inner in self._apart(gang.queue)
+            for outside, inner in self._apart(queue)
         )
         return Grounds(allowed, stopped, reclaimed)
+
+    def _lower(self, gang: Gang, now: float) -> Bool:
+        """Mark those that a gang may have stopped because it goes first: Bool (V,)."""
+        if self._order is Order.SHORTEST_EXPECTED:
+            return np.asarray(self._priority < gang.priority) | longer(gang, self._running, now)
+        if gang.priority not in self._below:
+            self._below[gang.priority] = np.asarray(self._priority < gang.priority)
+        return self._below[gang.priority]
 
     def _cover(self) -> None:
         """Find what each guarantee pays for: the highest priority first, then by age, or by where they stand."""
@@ -142,37 +159,18 @@ class Claims:
             return self._rank(one.gang), one.began, one.gang.key
 
         order = sorted(range(len(self._running)), key=place)
-        books: dict[str, Book] = {}
+        above = {name: self._payers(name) for name in self._names}
+        kept, covered = [0] * len(order), [0] * len(order)
         for at in order:
             one = self._running[at]
             if one.leaving:
                 continue
-            chain = self._accounts.chain(one.gang.queue)[::-1]
-            for depth, name in enumerate(chain):
-                if self._guarantees.get(name, NOTHING) is NOTHING:
-                    continue
-                self._members.setdefault(name, []).append(at)
-                book = books.get(name)
-                if book is None:
-                    book = books[name] = self._book(name)
-                if paid := _pay(book, one):
-                    self._kept[at] |= 1 << depth
-                    self._covered[at] |= (paid == one.devices) << depth
-
-    def _would_cover(self, name: str, gang: Gang, model: str, devices: int) -> bool:
-        """Say whether a queue's guarantee would pay for a gang, after those of its rank that it pays for now."""
-        if self._guarantees.get(name, NOTHING) is NOTHING:
-            return False
-        rank = self._rank(gang)
-        book = self._paid.get((name, rank))
-        if book is None:
-            book = self._paid[name, rank] = self._book(name)
-            for at in self._members.get(name, ()):
-                one = self._running[at]
-                if self._rank(one.gang) > rank:
-                    break
-                _pay(book, one)
-        return book.covers(model, devices)
+            rank = self._rank(one.gang)
+            for depth, page in above[one.gang.queue]:
+                if paid := page.pay(one, rank):
+                    kept[at] |= 1 << depth
+                    covered[at] |= (paid == one.devices) << depth
+        self._kept[:], self._covered[:] = kept, covered
 
     def _rank(self, gang: Gang) -> _Rank:
         """Return what a gang has to be stopped for it, and covered before it: the smaller goes first."""
@@ -186,7 +184,7 @@ class Claims:
         """
         if queue not in self._parted:
             mine = self._accounts.chain(queue)[::-1]
-            shared = [_common(mine, self._accounts.chain(name)[::-1]) for name in self._names]
+            shared = [_common(mine, theirs) for theirs in self._lineages]
             common = np.array([(1 << depth) - 1 for depth in shared], self._bits)[self._queue]
             all_of_it, least = (
                 (np.asarray((bits & ~common) == 0, np.bool_), bits & common)
@@ -202,25 +200,68 @@ class Claims:
             self._holds[model] = np.fromiter(every, np.bool_, count=len(self._running))
         return self._holds[model]
 
-    def _book(self, name: str) -> Book:
-        return Book(self._tree.specs[name], self._guarantees[name], self._rates[name])
+    def _payers(self, queue: str) -> list[tuple[int, _Page]]:
+        """Return the pages of a queue and of those above it that guarantee something, each with its depth."""
+        if queue not in self._paying:
+            self._paying[queue] = [
+                (depth, self._page(name))
+                for depth, name in enumerate(self._accounts.chain(queue)[::-1])
+                if self._guarantees.get(name, NOTHING) is not NOTHING
+            ]
+        return self._paying[queue]
+
+    def _page(self, name: str) -> _Page:
+        if name not in self._pages:
+            book = Book(self._tree.specs[name], self._guarantees[name], self._rates[name])
+            self._pages[name] = _Page(book)
+        return self._pages[name]
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:
     """Count the queues, from the root down, that two chains share."""
     count = 0
-    while count < min(len(one), len(other)) and one[count] == other[count]:
+    for mine, theirs in zip(one, other, strict=False):
+        if mine != theirs:
+            break
         count += 1
     return count
 
 
-def _pay(book: Book, one: Running) -> int:
-    """Book what a guarantee pays for of a gang, in accelerators: all it holds, or its smallest size; 0 for neither."""
-    least = (
-        min((size for size in one.gang.sizes if size < one.workers), default=one.workers) * one.gang.devices
-    )
-    for devices in (one.devices, least):
-        if book.covers(one.model, devices):
-            book.add(one.model, devices, 1)
-            return devices
-    return 0
+class _Page:
+    """What a guarantee pays for, gang after gang, in order of rank: what it has no room for once, it never has."""
+
+    __slots__ = ("_book", "_over", "_past", "_ranks")
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._ranks: list[_Rank] = []
+        self._past: list[Book] = []
+        """What it paid for before the first of each rank."""
+        self._over: dict[str, int] = {}
+        """The fewest accelerators that it had no room for, by model."""
+
+    def pay(self, one: Running, rank: _Rank) -> int:
+        """Book what is paid for of a gang, in accelerators: all it holds, or its smallest size; 0 for neither."""
+        if not self._ranks or self._ranks[-1] != rank:
+            self._past.append(self._book.copy())
+            self._ranks.append(rank)
+        if self._books(one.model, one.devices):
+            return one.devices
+        if smaller := [size for size in one.gang.sizes if size < one.workers]:
+            least = min(smaller) * one.gang.devices
+            return least if self._books(one.model, least) else 0
+        return 0
+
+    def up_to(self, rank: _Rank) -> Book:
+        """Return what it pays for of those that go first and those of a rank. Not to be written on."""
+        count = bisect_right(self._ranks, rank)
+        return self._book if count == len(self._ranks) else self._past[count]
+
+    def _books(self, model: str, devices: int) -> bool:
+        if devices >= self._over.get(model, UNLIMITED):
+            return False
+        if not self._book.covers(model, devices):
+            self._over[model] = devices
+            return False
+        self._book.add(model, devices, 1)
+        return True

@@ -29,22 +29,19 @@ def grounds_of(gang: Gang, model: str, devices: int, desk: Desk) -> Grounds:
 
 def ripe_among(roster: Roster, gang: Gang, desk: Desk) -> Bool:
     """Say which running gangs have had their least time, or hold spares on loan that another gang needs: Bool (V,)."""
-    ran: Bool = desk.now >= roster.began + desk.snapshot.manners.min_runtime
     if desk.snapshot.spares is not None and gang.recovering:
-        ran = ran | roster.lent
-    return ran
+        return roster.ripe | roster.lent
+    return roster.ripe
 
 
 def might_do(gang: Gang, candidate: Candidate, grounds: Grounds, desk: Desk) -> bool:
     """Say whether somebody may go, and what is free with what all hold who may go or go anyway would be enough."""
     if not grounds.allowed.any():
         return False
-    pool, running = candidate.pool, desk.snapshot.running
-    gone = grounds.allowed | roster_of(desk).going
-    there = [one for one, goes in zip(running, gone.tolist(), strict=True) if goes]
+    pool, roster = candidate.pool, roster_of(desk)
     free = int(np.maximum(desk.trial.free[pool.nodes, pool.column], 0).sum())
-    held = sum(one.devices for one in there if one.pool == pool.name)
-    return free + held >= candidate.need.workers * gang.devices
+    gone = (grounds.allowed | roster.going) & roster.on(pool)
+    return free + int(roster.devices[gone].sum()) >= candidate.need.workers * gang.devices
 
 
 def leaves_what_is_booked(
@@ -86,19 +83,17 @@ def roster_of(desk: Desk) -> Roster:
 def release_all(going: Bool, desk: Desk) -> None:
     """Book that some running gangs, Bool (V,), have gone. O(V + nodes they hold)."""
     roster = roster_of(desk)
-    which = np.flatnonzero(going).tolist()
-    if not which:
+    which = np.flatnonzero(going)
+    if not len(which):
         return
     pairs = going[roster.who]
     desk.trial.give_back(roster.rows[pairs], roster.takes[pairs], roster.columns[pairs])
-    sums: dict[tuple[str, str], list[int]] = {}
-    for at in which:
-        one = roster.running[at]
-        pair = sums.setdefault((one.gang.queue, one.model), [0, 0])
-        pair[0] += one.devices
-        pair[1] += one.devices > 0
-    for (queue, model), (devices, jobs) in sums.items():
-        desk.accounts.take(queue, model, -devices, -jobs)
+    account, devices = roster.account[which], roster.devices[which]
+    held = np.bincount(account, weights=devices, minlength=len(roster.accounts))
+    jobs = np.bincount(account[devices > 0], minlength=len(roster.accounts))
+    for at in np.unique(account).tolist():
+        queue, model = roster.accounts[at]
+        desk.accounts.take(queue, model, -int(held[at]), -int(jobs[at]))
 
 
 def release(running: Running, desk: Desk) -> None:

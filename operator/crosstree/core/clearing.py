@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from crosstree.core.arrays import Bool
-from crosstree.core.claims import Claims
+from crosstree.core.claims import Claims, Grounds
 from crosstree.core.ground import Tenants
 from crosstree.core.plan import Promise
 from crosstree.core.roster import Roster
@@ -39,6 +39,8 @@ class Clearing:
         claims: Who may be stopped for whom; None until somebody asks.
         tenants: Running gangs by pool, as arrays.
         roster: All of them; None until somebody asks.
+        ripe: Which of those who may be stopped have run long enough, as long as nobody else goes: by all of them, the
+            pool, and whether who asks recovers.
         ending: Those that end within a minute for sure; None until somebody asks.
     """
 
@@ -53,6 +55,7 @@ class Clearing:
     claims: Claims | None = None
     tenants: dict[str, Tenants] = field(default_factory=dict)
     roster: Roster | None = None
+    ripe: dict[tuple[Grounds, str, bool], Grounds] = field(default_factory=dict)
     ending: Bool | None = None
 
     def note(self, hold: Hold) -> None:
@@ -69,9 +72,12 @@ class Clearing:
         """Forget that anybody goes for a promise that is void or kept: those who are on the way out go all the same."""
         self.told.difference_update(promise.victims)
         self.claimed.difference_update(promise.victims)
-        self.roster = None
+        if self.roster is not None:
+            self.roster.let_off(promise.victims)
+        self.ripe.clear()
 
     def _claim(self, promise: Promise) -> None:
         self.claimed.update(promise.victims)
+        self.ripe.clear()
         if self.roster is not None:
             self.roster.claim(promise.victims)

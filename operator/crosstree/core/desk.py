@@ -27,7 +27,7 @@ from crosstree.core.quota import Accounts, Answers, Excess
 from crosstree.core.reserve import SURE, Search
 from crosstree.core.sizes import sizes_of, smallest, up_to
 from crosstree.core.snapshot import NodeState, Snapshot
-from crosstree.core.tried import Shape, Shapes, Tried
+from crosstree.core.tried import Shapes, Tried
 from crosstree.core.workload import Gang
 
 UNKEPT = 0.5
@@ -63,8 +63,8 @@ class Desk:
     _due: list[float] = field(default_factory=list)
     _told: list[int] = field(default_factory=lambda: [0])
     """How many gangs have been told when they start."""
-    _limits: dict[tuple[str, Shape], tuple[Answers, Excess | None]] = field(default_factory=dict)
-    """Answers of `limit` by queue and shape, each with the bookings it holds for."""
+    _limits: dict[tuple[object, ...], tuple[Answers, Excess | None]] = field(default_factory=dict)
+    """Answers of `limit` by what it asks of a gang, each with the bookings it holds for."""
 
     def __post_init__(self) -> None:
         """Let what has failed share the numbers of shapes."""
@@ -111,7 +111,7 @@ class Desk:
 
     def limit(self, gang: Gang) -> Excess | None:
         """Return the limit that keeps a gang from starting on any model it takes; None where one is left to it."""
-        key = (gang.queue, self.shapes.of(gang))
+        key = (gang.queue, gang.models, gang.vendor, _least(gang))
         known = self._limits.get(key)
         if known is None or known[0] is not self.accounts.answers:
             known = self._limits[key] = (self.accounts.answers, self._limit(gang))

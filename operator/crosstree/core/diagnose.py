@@ -14,8 +14,8 @@ from crosstree.core import fit, spares
 from crosstree.core.arrays import Bool
 from crosstree.core.candidates import Candidate
 from crosstree.core.capacity import Trial
-from crosstree.core.placement.need import Limit, Need, Packed, Shortfall
-from crosstree.core.placement.pack import pack
+from crosstree.core.placement.need import Limit, Need, Shortfall
+from crosstree.core.placement.pack import shortfall
 from crosstree.core.plan import WaitReason
 from crosstree.core.shapes import EMPTY_GRAIN
 from crosstree.core.sizes import smallest
@@ -85,21 +85,19 @@ def diagnose(gang: Gang, candidate: Candidate, trial: Trial) -> Diagnosis:
         snapshot.allocatable,
         np.full_like(snapshot.grain, EMPTY_GRAIN),
     )
-    empty = pack(pool.fabric, np.where(admitted, whole, 0), need)
-    if isinstance(empty, Shortfall):
+    empty = shortfall(pool.fabric, np.where(admitted, whole, 0), need)
+    if empty is not None:
         found = _facts(gang, pool, need, empty, trial, WaitReason.SHAPE_IMPOSSIBLE)
         return replace(found, missing=request.missing)
-    short = _short(pack(pool.fabric, trial.usable_slots(gang, pool), need))
+    # A gang that fits after all is short of nothing.
+    short = shortfall(pool.fabric, trial.usable_slots(gang, pool), need) or Shortfall(
+        Limit.TOTAL, need.workers
+    )
     free = trial.slots(gang, pool)
     open_to_it = admitted & (spares.open_to(gang, snapshot) | ~trial.spares(pool))
-    if isinstance(pack(pool.fabric, np.where(open_to_it, free, 0), need), Packed):
+    if shortfall(pool.fabric, np.where(open_to_it, free, 0), need) is None:
         return _facts(gang, pool, need, short, trial, WaitReason.NODES_UNHEALTHY)
     return _facts(gang, pool, need, short, trial, _reason(gang, pool, short, trial))
-
-
-def _short(answer: Packed | Shortfall) -> Shortfall:
-    """Unpack an answer known to be negative; a gang that fits after all is short of nothing."""
-    return answer if isinstance(answer, Shortfall) else Shortfall(Limit.TOTAL, int(answer.counts.sum()))
 
 
 def _reason(gang: Gang, pool: Pool, short: Shortfall, trial: Trial) -> WaitReason:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from crosstree.core.candidates import wanted
 from crosstree.core.plan import Forecast
 from crosstree.core.quota import Accounts
 from crosstree.core.snapshot import Pool
-from crosstree.core.timeline import Timeline
+from crosstree.core.timeline import Leaver, Timeline
 from crosstree.core.workload import Gang
 
 
@@ -43,12 +44,9 @@ class Expiry:
         mark = accounts.checkpoint()
         try:
             sure, excess = 1.0, accounts.excess(queue, model, devices)
-            above = frozenset(accounts.chain(queue))
-            for leaver in self._timeline.running.leavers:
+            for leaver in self._leaving.get(accounts.chain(queue)[-1], ()):
                 if excess is None:
                     return None
-                if above.isdisjoint(accounts.chain(leaver.gang.queue)):
-                    continue  # on no page that limits the queue
                 held = int(leaver.counts.sum()) * leaver.gang.devices
                 accounts.take(leaver.gang.queue, self._models.get(leaver.pool, ""), -held)
                 if excess.queue not in accounts.chain(leaver.gang.queue):
@@ -60,3 +58,11 @@ class Expiry:
             return None
         finally:
             accounts.rollback(mark)
+
+    @cached_property
+    def _leaving(self) -> Mapping[str, Sequence[Leaver]]:
+        """Those that leave, in that order, by the topmost queue: they share a page with whoever is below it as well."""
+        found: dict[str, list[Leaver]] = {}
+        for one in self._timeline.running.leavers:
+            found.setdefault(self._accounts.chain(one.gang.queue)[-1], []).append(one)
+        return found

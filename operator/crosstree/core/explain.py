@@ -17,8 +17,8 @@ from crosstree.base.words import listed
 from crosstree.core.candidates import Candidate, Rejection, candidates, judge, wanted
 from crosstree.core.capacity import Trial
 from crosstree.core.diagnose import Diagnosis, NodeCounts, diagnose
-from crosstree.core.placement.need import Need, Packed
-from crosstree.core.placement.pack import pack
+from crosstree.core.placement.need import Need
+from crosstree.core.placement.pack import shortfall
 from crosstree.core.plan import Wait, WaitReason
 from crosstree.core.policy import Policy
 from crosstree.core.seat import counts_of
@@ -131,7 +131,7 @@ def way_out(gang: Gang, found: Diagnosis, candidate: Candidate, trial: Trial) ->
         return "Loosen its node selector and affinity, or tolerate the taints of those nodes."
     slots = trial.open_slots(gang, candidate.pool)
     for text, need in _relaxed(candidate):
-        if isinstance(pack(candidate.pool.fabric, slots, need), Packed):
+        if shortfall(candidate.pool.fabric, slots, need) is None:
             return f"{text} would start it now."
     for pool in trial.snapshot.pools:
         if _would_start(gang, pool, trial):
@@ -179,9 +179,9 @@ def _would_start(gang: Gang, pool: Pool, trial: Trial) -> bool:
     if wanted(gang, pool) or not gang.models:
         return False
     need = judge(gang, pool, trial.snapshot.allocatable)
-    return isinstance(need, Need) and isinstance(
-        pack(pool.fabric, trial.open_slots(gang, pool), need), Packed
-    )
+    if not isinstance(need, Need):
+        return False
+    return shortfall(pool.fabric, trial.open_slots(gang, pool), need) is None
 
 
 def _nowhere(gang: Gang, snapshot: Snapshot, rejected: Sequence[Rejection]) -> tuple[WaitReason, str]:

@@ -10,8 +10,7 @@ from crosstree.core.desk import Desk
 from crosstree.core.expect import trusted
 from crosstree.core.explain import size_of
 from crosstree.core.fence import Bar
-from crosstree.core.placement.need import Packed
-from crosstree.core.placement.pack import pack
+from crosstree.core.placement.pack import shortfall
 from crosstree.core.plan import Wait, WaitReason
 from crosstree.core.refused import Refused
 from crosstree.core.tried import Shape
@@ -58,7 +57,7 @@ class BookingWords:
 
     def _holds(self, gang: Gang, candidate: Candidate) -> bool:
         slots = self._desk.trial.open_slots(gang, candidate.pool)
-        return isinstance(pack(candidate.pool.fabric, slots, candidate.need), Packed)
+        return shortfall(candidate.pool.fabric, slots, candidate.need) is None
 
 
 def moment(at: float, now: float) -> str:

@@ -12,8 +12,7 @@ from math import floor
 from crosstree.base.words import listed
 from crosstree.core.candidates import Candidate, candidates, wanted
 from crosstree.core.desk import Desk
-from crosstree.core.placement.need import Packed
-from crosstree.core.placement.pack import pack
+from crosstree.core.placement.pack import shortfall
 from crosstree.core.plan import Wait, WaitReason
 from crosstree.core.queues import ANY_MODEL
 from crosstree.core.quota import Excess
@@ -51,12 +50,11 @@ class QuotaWords:
     def bars(self, gang: Gang) -> Bars:
         """Return which models quotas keep a gang from; none where none has a limit. O(pools times depth)."""
         accounts, devices = self._desk.accounts, asked(gang)
-        if not accounts.limited(gang.queue):
-            return ()
         same = (gang.queue, gang.models, gang.vendor, devices)
         known = self._bars.get(same)
         if known is None:
-            broken = ((model, accounts.excess(gang.queue, model, devices)) for model in self._models(gang))
+            models = self._models(gang) if accounts.limited(gang.queue) else ()
+            broken = ((model, accounts.excess(gang.queue, model, devices)) for model in models)
             known = self._bars[same] = tuple((model, one) for model, one in broken if one is not None)
         return known
 
@@ -91,7 +89,7 @@ class QuotaWords:
 
     def _holds(self, gang: Gang, candidate: Candidate) -> bool:
         slots = self._desk.trial.open_slots(gang, candidate.pool)
-        return isinstance(pack(candidate.pool.fabric, slots, candidate.need), Packed)
+        return shortfall(candidate.pool.fabric, slots, candidate.need) is None
 
     def _sentence(self, gang: Gang, model: str, excess: Excess, *, fits: bool) -> str:
         """Say what is asked for, whose limit stands in the way, who holds what is under it, and what would help."""

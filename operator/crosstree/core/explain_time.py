@@ -15,8 +15,7 @@ from crosstree.core.candidates import candidates
 from crosstree.core.desk import Desk
 from crosstree.core.expect import or_assumed, trusted
 from crosstree.core.horizon import Reservation
-from crosstree.core.placement.need import Packed
-from crosstree.core.placement.pack import pack
+from crosstree.core.placement.pack import shortfall
 from crosstree.core.plan import Forecast, Wait, WaitReason
 from crosstree.core.refused import Refused
 from crosstree.core.sizes import smallest
@@ -50,9 +49,9 @@ class TimeWords:
         if shape not in self._fits:
             self._fits[shape] = "" if desk.search.hopeless(gang) else self._where_it_fits(gang)
         name = self._fits[shape]
-        pool = next((pool for pool in desk.snapshot.pools if pool.name == name), None)
-        if pool is None:
+        if not name:
             return None
+        pool = next(pool for pool in desk.snapshot.pools if pool.name == name)
         others = desk.horizon.in_the_way(gang, pool, one.ahead)
         if not others:
             return None
@@ -102,8 +101,10 @@ class TimeWords:
         """Return the name of the first pool that would hold the gang now if nothing were reserved; empty if none."""
         trial = self._desk.trial
         for one in candidates(gang, trial.snapshot.pools, trial.free, trial.snapshot.allocatable)[0]:
-            if self._desk.affords(gang, one.pool.profile.id) and isinstance(
-                pack(one.pool.fabric, trial.usable_slots(gang, one.pool), one.need), Packed
+            slots = trial.usable_slots(gang, one.pool)
+            if (
+                self._desk.affords(gang, one.pool.profile.id)
+                and shortfall(one.pool.fabric, slots, one.need) is None
             ):
                 return one.pool.name
         return ""

@@ -39,7 +39,7 @@ NOTHING = Guarantee()
 
 def normalised(amounts: Amounts, rates: Rates) -> float:
     """Add up accelerators of all models, times their rates; in whatever order they come."""
-    return fsum(rates.get(model, 1.0) * count for model, count in amounts.items())
+    return fsum([rates.get(model, 1.0) * count for model, count in amounts.items()])
 
 
 def rates_of(tree: QueueTree) -> dict[str, Rates]:
@@ -84,11 +84,8 @@ def guarantees_of(tree: QueueTree, rates: Mapping[str, Rates]) -> dict[str, Guar
 def unnamed(held: Amounts, guarantee: Guarantee, rates: Rates) -> float:
     """Return what is held beyond the guarantees that name a model, normalised: what the floating one may cover."""
     named = guarantee.models
-    return fsum(
-        rates.get(model, 1.0) * (count - named.get(model, 0))
-        for model, count in held.items()
-        if count > named.get(model, 0)
-    )
+    beyond = [(model, count - named.get(model, 0)) for model, count in held.items()]
+    return fsum([rates.get(model, 1.0) * count for model, count in beyond if count > 0])
 
 
 def surplus(unnamed: float, guarantee: Guarantee) -> float:

@@ -21,11 +21,13 @@ class Events:
     Attributes:
         times: When, ascending, float64 (E,).
         rows: On which node, int32 (E,).
-        amounts: How much, by column of the snapshot, int64 (R, E).
+        entry: Which of the amounts, int64 (E,).
+        amounts: How much, by column of the snapshot, int64 (R, at least E).
     """
 
     times: Float64
     rows: Int32
+    entry: Int64
     amounts: Int64
 
 
@@ -46,7 +48,7 @@ class Gains:
     times: Float64
     workers: Int64
     domain: Int64
-    starts: Int32
+    starts: Int64
     need: int
 
     @classmethod
@@ -71,11 +73,12 @@ class Gains:
             asked = [*zip(request.columns, request.amounts, strict=True)]
             if request.devices:
                 asked.append((request.device_column, request.devices))
+            entry = events.entry[mine]
             for column, amount in asked:
-                np.maximum(more, -(-events.amounts[column, mine] // amount), out=more)
+                np.maximum(more, -(-events.amounts[column, entry] // amount), out=more)
             workers = np.minimum(workers, more)
         if need.required is None:
-            domain, starts = np.zeros(len(mine), np.int64), np.zeros(1, np.int32)
+            domain, starts = np.zeros(len(mine), np.int64), np.zeros(1, np.int64)
         else:
             level = pool.fabric.levels[need.required]
             domain, starts = level.domain[place].astype(np.int64), level.starts

@@ -44,26 +44,28 @@ def tenants(snapshot: Snapshot, pool: Pool) -> Tenants:
     place = np.full(len(snapshot.names), -1, np.int64)
     place[pool.nodes] = np.arange(len(pool.nodes))
     amounts = np.zeros((len(snapshot.running), len(snapshot.resources)), np.int64)
-    gangs, positions, counts = [], [], []
+    kinds: dict[tuple[object, ...], Int64] = {}  # few vectors, many gangs
+    gangs, rows, counts = [], [], []
     for index, one in enumerate(snapshot.running):
         if one.pool != pool.name or one.leaving:
             continue
-        request = fit.request_of(one.gang, pool, snapshot.resources)
-        for column, amount in request.others:
-            amounts[index, column] = amount
-        amounts[index, request.device_column] = request.devices
-        here = place[one.rows]
-        inside = here >= 0
-        gangs.append(np.full(int(inside.sum()), index))
-        positions.append(here[inside])
-        counts.append(one.counts[inside])
-    empty = np.zeros(0, np.int64)
-    return Tenants(
-        np.concatenate(gangs) if gangs else empty,
-        np.concatenate(positions) if positions else empty,
-        np.concatenate(counts) if counts else empty,
-        amounts,
-    )
+        kind = (one.gang.requests, one.gang.devices)
+        if kind not in kinds:
+            request = fit.request_of(one.gang, pool, snapshot.resources)
+            kinds[kind] = np.zeros(len(snapshot.resources), np.int64)
+            for column, amount in (*request.others, (request.device_column, request.devices)):
+                kinds[kind][column] = amount
+        amounts[index] = kinds[kind]
+        gangs.append(index)
+        rows.append(one.rows)
+        counts.append(one.counts)
+    if not gangs:
+        empty = np.zeros(0, np.int64)
+        return Tenants(empty, empty, empty, amounts)
+    positions = place[np.concatenate(rows)]
+    inside = positions >= 0
+    who = np.repeat(np.array(gangs, np.int64), [len(one) for one in rows])
+    return Tenants(who[inside], positions[inside], np.concatenate(counts)[inside], amounts)
 
 
 class Ground:

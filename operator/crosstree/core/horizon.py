@@ -141,16 +141,14 @@ class Horizon:
 
     def events(self) -> Events:
         """Return all that comes free later than now, as decided so far."""
-        parts = [
-            (np.repeat(one.ends, np.diff(one.stops)), one.rows, one.amounts)
-            for one in (self.timeline.running, self.timeline.booked())
-        ]
-        parts.append((self.held.ends, self.held.rows, self.held.takes.T))
-        times = np.concatenate([part[0] for part in parts])
+        timeline, held = self.timeline, self.held
+        parts = (timeline.running, timeline.booked())
+        times = np.concatenate((*(np.repeat(one.ends, np.diff(one.stops)) for one in parts), held.ends))
         order = np.argsort(times, kind="stable")
         order = order[int(np.searchsorted(times[order], self.now, side="right")) :]
-        rows = np.concatenate([part[1] for part in parts])[order]
-        return Events(times[order], rows, np.concatenate([part[2] for part in parts], axis=1)[:, order])
+        rows = np.concatenate((*(one.rows for one in parts), held.rows))
+        amounts = np.concatenate((*(one.amounts for one in parts), held.takes.T), axis=1)
+        return Events(times[order], rows[order], order, amounts)
 
     def of_use(self, events: Events, gang: Gang, pool: Pool) -> Bool:
         """Mark the events that give a gang room: not those on nodes that are taken whole before it would be over."""
@@ -161,6 +159,11 @@ class Horizon:
         self._count_bookings()
         request = fit.request_of(gang, pool, self.trial.snapshot.resources)
         full = np.flatnonzero(held.slots(request, pool, np.arange(len(held))) == 0)
+        if not len(full):
+            return result
+        rows = np.zeros(len(self.trial.snapshot.names), np.bool_)
+        rows[held.rows[full]] = True
+        near = np.flatnonzero(rows[events.rows])
         # What comes free on a node before the next reservation that leaves nothing there is of no use unless the gang
         # is over by then: the node is taken when that begins, and comes free when it ends, which is another event.
         begins = np.sort(held.since[full])
@@ -168,13 +171,12 @@ class Horizon:
         key = held.rows[full][ranked].astype(np.int64) * (len(begins) + 1) + np.searchsorted(
             begins, held.since[full][ranked]
         )
-        asked = events.rows.astype(np.int64) * (len(begins) + 1) + np.searchsorted(begins, events.times)
+        at, times = events.rows[near], events.times[near]
+        asked = at.astype(np.int64) * (len(begins) + 1) + np.searchsorted(begins, times)
         following = np.searchsorted(key, asked)
         there = following < len(key)
-        following = full[ranked][np.minimum(following, len(key) - 1)] if len(key) else following
-        if len(key):
-            same = there & (held.rows[following] == events.rows)
-            result &= ~(same & (held.since[following] - until < events.times))
+        following = full[ranked][np.minimum(following, len(key) - 1)]
+        result[near] = ~(there & (held.rows[following] == at) & (held.since[following] - until < times))
         return result
 
     def in_the_way(self, gang: Gang, pool: Pool, before: int) -> tuple[Reservation, ...]:

@@ -30,6 +30,11 @@ def legal_counts(intra: IntraNode, devices: int) -> tuple[int, ...]:
     return tuple(count for count in range(1, devices + 1) if _accepts(intra, devices, count))
 
 
+def scatters(intra: IntraNode) -> bool:
+    """Say whether it matters where on a node the free devices are, or how many it takes at once."""
+    return intra.rule not in (Rule.ALL_TO_ALL, Rule.NONE) or bool(intra.legal)
+
+
 def slots(intra: IntraNode, total: Int64, free: Int64, grain: Int8, request: int) -> Int64:
     """Count the pods of `request` devices that each node still holds for certain.
 
@@ -46,7 +51,7 @@ def slots(intra: IntraNode, total: Int64, free: Int64, grain: Int8, request: int
     O(n) plus one table per distinct node size.
     """
     have = np.maximum(free, 0)
-    if intra.rule in (Rule.ALL_TO_ALL, Rule.NONE) and not intra.legal:
+    if not scatters(intra):
         return have // request
     result = np.zeros(len(total), np.int64)
     for size in np.unique(total):

@@ -15,7 +15,8 @@ _Standing = tuple[int, bool, float, str, str]
 """Where a gang stands among those of its queue."""
 _Rule = Callable[[Gang], _Standing]
 _Key = tuple[tuple[float, float], _Standing]
-_Place = tuple[_Standing, Gang]
+_Place = tuple[_Standing, Gang, int]
+"""Where a gang stands, who it is, and how many accelerators it asks for at least."""
 
 _UNSETTLED: _Key = ((0.0, 0.0), (0, False, 0.0, "", ""))
 
@@ -44,7 +45,7 @@ def line(gangs: Iterable[Gang], accounts: Accounts, order: Order = Order.AGE) ->
         while isinstance(below := way[-1].heap[0][1], _Fork):
             way.append(below)
         yield below.at + 1, below.head[1]
-        below.at += 1
+        below.move_up()
         for fork in reversed(way):
             fork.turn(accounts)
 
@@ -52,21 +53,22 @@ def line(gangs: Iterable[Gang], accounts: Accounts, order: Order = Order.AGE) ->
 class _Lane:
     """The gangs of one queue; `beside` where queues stand below it, which they compete with."""
 
-    __slots__ = ("at", "beside", "gangs", "queue")
+    __slots__ = ("at", "beside", "empty", "gangs", "head", "queue")
 
     def __init__(self, queue: str, gangs: Sequence[_Place], *, beside: bool) -> None:
         self.queue = queue
         self.gangs = gangs
         self.beside = beside
         self.at = 0
+        self.head = gangs[0]
+        self.empty = False
 
-    @property
-    def head(self) -> _Place:
-        return self.gangs[self.at]
-
-    @property
-    def empty(self) -> bool:
-        return self.at == len(self.gangs)
+    def move_up(self) -> None:
+        """Let the next one be first."""
+        self.at += 1
+        self.empty = self.at == len(self.gangs)
+        if not self.empty:
+            self.head = self.gangs[self.at]
 
 
 class _Fork:
@@ -108,7 +110,7 @@ def _grown(gangs: Iterable[Gang], accounts: Accounts, order: Order) -> _Fork:
     """Return the part of the tree in which gangs wait."""
     queues: dict[str, list[_Place]] = {}
     rule = _RULES[order]
-    for place in sorted(((rule(gang), gang) for gang in gangs), key=itemgetter(0)):
+    for place in sorted(((rule(gang), gang, _least(gang)) for gang in gangs), key=itemgetter(0)):
         queues.setdefault(place[1].queue, []).append(place)
     chains = {name: accounts.chain(name) for name in queues}
     forks = {name: _Fork(name) for chain in chains.values() for name in chain[1:]}
@@ -127,10 +129,12 @@ def _grown(gangs: Iterable[Gang], accounts: Accounts, order: Order) -> _Fork:
 
 
 def _key(child: _Fork | _Lane, accounts: Accounts) -> _Key:
-    standing, gang = child.head
-    least = gang.sizes[-1] if gang.sizes else gang.workers
-    rank = accounts.rank(child.queue, gang.models, least * gang.devices, beside=child.beside)
-    return rank, standing
+    standing, gang, least = child.head
+    return accounts.rank(child.queue, gang.models, least, beside=child.beside), standing
+
+
+def _least(gang: Gang) -> int:
+    return (gang.sizes[-1] if gang.sizes else gang.workers) * gang.devices
 
 
 def _standing(gang: Gang) -> _Standing:

@@ -31,8 +31,7 @@ from crosstree.core.desk import Desk
 from crosstree.core.expect import trusted
 from crosstree.core.ground import Ground, tenants
 from crosstree.core.manners import Preemption
-from crosstree.core.placement.need import Packed
-from crosstree.core.placement.pack import pack
+from crosstree.core.placement.pack import shortfall
 from crosstree.core.plan import Place, Promise
 from crosstree.core.policy import Order
 from crosstree.core.quota_victims import within_quota
@@ -112,15 +111,23 @@ def _candidates(gang: Gang, desk: Desk) -> list[Candidate]:
 def _grounds(gang: Gang, candidate: Candidate, desk: Desk) -> Grounds:
     """Return who may be stopped now, those left out that others are promised, or that have not run long enough yet."""
     grounds = grounds_of(gang, candidate.pool.profile.id, candidate.need.workers * gang.devices, desk)
-    if not grounds.allowed.any():
-        return grounds
+    key = (grounds, candidate.pool.name, gang.recovering)
+    known = desk.clearing.ripe.get(key)
+    if known is None:
+        known = desk.clearing.ripe[key] = (
+            _ripe(gang, candidate, grounds, desk) if grounds.allowed.any() else grounds
+        )
+    return known
+
+
+def _ripe(gang: Gang, candidate: Candidate, grounds: Grounds, desk: Desk) -> Grounds:
+    """Leave out whom others are promised, or who has not run long enough yet; note when that one will have."""
     roster, least = roster_of(desk), desk.snapshot.manners.min_runtime
-    allowed = grounds.allowed & ~roster.going
     old = ripe_among(roster, gang, desk)
-    young = allowed & ~old & roster.on(candidate.pool)
+    young = grounds.allowed & ~(roster.going | old) & roster.on(candidate.pool)
     if young.any():
         desk.note_due(float(roster.began[young].min()) + least)
-    return grounds.among(~roster.going & old)
+    return grounds.among(old & ~roster.going)
 
 
 def starts_soon(gang: Gang, offered: Iterable[Candidate], desk: Desk) -> bool:
@@ -177,9 +184,9 @@ def _ways(gang: Gang, candidate: Candidate, may_go: Bool, desk: Desk) -> Iterato
         return
     cost, rank = roster.cost, roster.rank
     ground = _ground(gang, pool, may_go, desk)
-    if isinstance(pack(pool.fabric, ground.base, need), Packed):
+    if shortfall(pool.fabric, ground.base, need) is None:
         choice: Choice | None = Choice((), 0)  # only quota is in its way
-    elif isinstance(pack(pool.fabric, ground.slots(may_go), need), Packed):
+    elif shortfall(pool.fabric, ground.slots(may_go), need) is None:
         choice = cheapest(ground, pool.fabric, need, cost, rank)
     else:
         choice = None

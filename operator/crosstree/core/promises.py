@@ -31,8 +31,8 @@ from crosstree.core.clearing_words import stopped_for
 from crosstree.core.desk import Desk
 from crosstree.core.line import in_order
 from crosstree.core.manners import Preemption
-from crosstree.core.placement.need import Need, Packed
-from crosstree.core.placement.pack import pack
+from crosstree.core.placement.need import Need
+from crosstree.core.placement.pack import shortfall
 from crosstree.core.places import place
 from crosstree.core.plan import Decision, Evict, Forecast, Place, Promise, Resize, Wait
 from crosstree.core.preemption import starts_soon
@@ -57,11 +57,10 @@ def keep_promises(desk: Desk) -> tuple[list[Decision], list[Gang]]:
 
     O(V + n) for each of them, for V running gangs and n nodes of the pool.
     """
-    running = desk.snapshot.running
     ongoing: list[_Ongoing] = []
     for gang in in_order(desk.snapshot.gangs):
         promise = gang.promise
-        if promise is None or not under_way(promise, running):
+        if promise is None or not under_way(promise, roster_of(desk).those(promise.victims)):
             continue
         candidate = _sound(gang, promise, desk)
         if candidate is not None and (promise.begun or _may_go_on(gang, promise, candidate, desk)):
@@ -91,7 +90,11 @@ def begin(gang: Gang, desk: Desk) -> tuple[Decision, ...] | None:
         The orders, last the gang's own `Wait`; None if it has no plan, or one that would not be made now.
     """
     promise = gang.promise
-    if promise is None or desk.now >= promise.until or under_way(promise, desk.snapshot.running):
+    if (
+        promise is None
+        or desk.now >= promise.until
+        or under_way(promise, roster_of(desk).those(promise.victims))
+    ):
         return None
     candidate = _sound(gang, promise, desk)
     if candidate is None or not _stands(gang, promise, candidate, desk):
@@ -118,7 +121,7 @@ def as_stored(made: Promise, gang: Gang, desk: Desk) -> Promise:
 def _go_on(gang: Gang, promise: Promise, candidate: Candidate, desk: Desk) -> tuple[Decision, ...]:
     """Tell those to go who are still there, and hold the place."""
     promise = replace(promise, begun=True)
-    still = still_there(promise, desk.snapshot.running)
+    still = still_there(promise, roster_of(desk).those(promise.victims))
     orders = [_order(gang, candidate, promise, one, desk) for one in still if not one.leaving]
     desk.note_due(promise.until)
     hold(gang, promise, desk)
@@ -140,8 +143,8 @@ def _sound(gang: Gang, promise: Promise, desk: Desk) -> Candidate | None:
     if not isinstance(need, Need):
         return None
     need = replace(need, workers=workers)
-    packed = pack(pool.fabric, _counts(pool, promise, desk), need)
-    if not desk.trial.allowed(gang, pool)[at].all() or not isinstance(packed, Packed):
+    short = shortfall(pool.fabric, _counts(pool, promise, desk), need)
+    if not desk.trial.allowed(gang, pool)[at].all() or short is not None:
         return None
     return Candidate(pool, need)
 
@@ -257,9 +260,8 @@ def _order(gang: Gang, candidate: Candidate, promise: Promise, victim: Running, 
     """Tell a victim to stop, or to go on with fewer workers."""
     devices = candidate.need.workers * gang.devices
     grounds = grounds_of(gang, candidate.pool.profile.id, devices, desk)
-    at = next(at for at, one in enumerate(desk.snapshot.running) if one is victim)
-    reclaimed = bool(grounds.reclaimed[at])
     key, uid = victim.gang.key, victim.gang.uid
+    reclaimed = bool(grounds.reclaimed[roster_of(desk).position(uid)])
     size = dict(promise.smaller).get(uid)
     message = stopped_for(gang, victim, reclaimed=reclaimed, size=size)
     if size is not None:

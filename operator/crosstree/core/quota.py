@@ -9,13 +9,14 @@ without a guarantee.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from crosstree.core.book import UNLIMITED, Book, Excess, Usage
 from crosstree.core.fairshare import NOTHING, guarantees_of, rates_of
 from crosstree.core.queues import ANY_MODEL, QueueSpec
 from crosstree.core.queuetree import tree_of
-from crosstree.core.running import Running
+from crosstree.core.running import Account, Running
 
 __all__ = ["UNLIMITED", "Accounts", "Excess", "Usage"]
 
@@ -28,15 +29,19 @@ class Answers:
     Attributes:
         broken: The first limit that is broken, by queue, model and devices.
         ranks: By what `Accounts.rank` is asked.
-        lenders: Queues that owe something and the owner's book there, by owner and model.
+        borrowers: Queues that hold more of a model than their own, their books from the root down, and from which of
+            these on all do; by model.
+        lenders: The owner's book where the tree parts it from queues that owe it something, and these; by owner and
+            model.
     """
 
-    __slots__ = ("broken", "lenders", "ranks")
+    __slots__ = ("borrowers", "broken", "lenders", "ranks")
 
     def __init__(self) -> None:
         self.broken: dict[tuple[str, str, int], Excess | None] = {}
         self.ranks: dict[tuple[str, tuple[str, ...], int, bool], tuple[float, float]] = {}
-        self.lenders: dict[tuple[str, str], tuple[tuple[str, Book], ...]] = {}
+        self.borrowers: dict[str, tuple[tuple[str, tuple[Book, ...], int], ...]] = {}
+        self.lenders: dict[tuple[str, str], tuple[tuple[Book, frozenset[str]], ...]] = {}
 
 
 class Accounts:
@@ -75,15 +80,14 @@ class Accounts:
         self._undo: list[tuple[str, str, int, int, Answers]] = []
         self.given = 0
         # Many gangs, few queues: summed up before it is booked.
-        sums: dict[tuple[str, str], list[int]] = {}
+        sums: defaultdict[Account, list[int]] = defaultdict(list)
         for one in running:
-            pair = sums.setdefault((one.gang.queue, one.model), [0, 0])
-            pair[0] += one.devices
-            pair[1] += 1
+            sums[one.account].append(one.devices)
         total: dict[str, int] = {}
-        for (queue, model), (devices, jobs) in sums.items():
-            self._add(queue, model, devices, jobs)
-            total[model] = total.get(model, 0) + devices
+        for (queue, model), devices in sums.items():
+            held = sum(devices)
+            self._add(queue, model, held, len(devices))
+            total[model] = total.get(model, 0) + held
         # What runs on nodes that take no new work is held all the same: no share is larger than 1.
         self._capacity = {
             model: max(capacity.get(model, 0), total.get(model, 0))
@@ -97,10 +101,11 @@ class Accounts:
         if devices <= 0:
             return None
         asked = (queue, model, devices)
-        if asked not in self.answers.broken:
-            found = (book.excess(model, devices) for book in self._chain(queue))
-            self.answers.broken[asked] = next((one for one in found if one is not None), None)
-        return self.answers.broken[asked]
+        broken = self.answers.broken
+        if asked not in broken:
+            found = (book.excess(model, devices) for book in self._chain(queue) if book.limits)
+            broken[asked] = next((one for one in found if one is not None), None)
+        return broken[asked]
 
     def room(self, queue: str, model: str) -> int:
         """Return how many more accelerators of a model the limits allow; `UNLIMITED` where there are none."""
@@ -129,23 +134,38 @@ class Accounts:
         stranger's to ask for. Jobs of one queue owe each other nothing.
         """
         key = (owner, model)
-        if key not in self.answers.lenders:
-            found = ((name, self._owed(owner, name, model)) for name in self._holding(model) if name != owner)
-            self.answers.lenders[key] = tuple((name, book) for name, book in found if book is not None)
-        return frozenset(name for name, book in self.answers.lenders[key] if book.covers(model, devices))
+        lenders = self.answers.lenders.get(key)
+        if lenders is None:
+            lenders = self.answers.lenders[key] = self._lenders(owner, model)
+        owing = [names for book, names in lenders if book.covers(model, devices)]
+        return owing[0] if len(owing) == 1 else frozenset().union(*owing)
 
-    def _holding(self, model: str) -> list[str]:
-        return [queue for (queue, held), count in self._own.items() if held == model and count > 0]
+    def _lenders(self, owner: str, model: str) -> tuple[tuple[Book, frozenset[str]], ...]:
+        """Sort those that owe the owner something by the owner's book where the tree parts the two."""
+        mine = self._side(owner)
+        found: dict[int, list[str]] = {}
+        for name, theirs, since in self._borrowers(model):
+            shared, most = 0, min(len(mine), len(theirs))
+            while shared < most and mine[shared] is theirs[shared]:
+                shared += 1
+            if since <= shared < most:
+                found.setdefault(shared, []).append(name)
+        return tuple((mine[shared], frozenset(names)) for shared, names in found.items())
 
-    def _owed(self, owner: str, borrower: str, model: str) -> Book | None:
-        """Return the owner's book where the tree parts the two; None if the borrower owes nothing from there down."""
-        mine, theirs = self._side(owner), self._side(borrower)
-        shared = 0
-        while shared < min(len(mine), len(theirs)) and mine[shared] is theirs[shared]:
-            shared += 1
-        if shared in (len(mine), len(theirs)) or not all(book.borrows(model) for book in theirs[shared:]):
-            return None
-        return mine[shared]
+    def _borrowers(self, model: str) -> tuple[tuple[str, tuple[Book, ...], int], ...]:
+        known = self.answers.borrowers.get(model)
+        if known is None:
+            found = []
+            for (queue, held), count in self._own.items():
+                if held == model and count > 0:
+                    side = self._side(queue)
+                    since = len(side)
+                    while since and side[since - 1].borrows(model):
+                        since -= 1
+                    if since < len(side):
+                        found.append((queue, side, since))
+            known = self.answers.borrowers[model] = tuple(found)
+        return known
 
     # order ------------------------------------------------------------------------------------------------
 

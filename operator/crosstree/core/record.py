@@ -221,7 +221,7 @@ def _read_level(level: Json, nodes: Sequence[str]) -> Json:
     }
 
 
-def _sizes(starts: np.ndarray[tuple[int], np.dtype[np.int32]], nodes: int) -> Int64:
+def _sizes(starts: Int64, nodes: int) -> Int64:
     return np.diff(np.append(starts, nodes)).astype(np.int64)
 
 

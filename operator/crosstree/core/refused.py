@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from crosstree.core.choose_model import Better
 from crosstree.core.fence import Bar
@@ -13,9 +13,8 @@ from crosstree.core.quota import Excess
 from crosstree.core.workload import Gang
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Refused:
-    """A gang that does not start in this cycle, and all that is known about why.
+class Refused(NamedTuple):
+    """A gang that does not start in this cycle, and all that is known about why: thousands are made in a cycle.
 
     Attributes:
         gang: Who.

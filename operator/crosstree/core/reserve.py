@@ -247,8 +247,8 @@ class Search:
         lacking = found.counts > self._horizon.trial.slots(question.gang, pool)
         place = self._horizon.trial.positions(pool)[releases.rows[: releases.stops[gone]]]
         entries = np.flatnonzero((place >= 0) & lacking[place])
-        who = np.unique(np.searchsorted(releases.stops, entries, side="right") - 1)
-        return [releases.leavers[int(one)] for one in who]
+        who = np.searchsorted(releases.stops, entries, side="right") - 1  # ascending, as the entries are
+        return [releases.leavers[one] for one in dict.fromkeys(who.tolist())]
 
     def _behind(self, found: _Found) -> list[Reservation]:
         """Return the reservations that are over before this one begins, on the same nodes."""

@@ -23,11 +23,15 @@ class Roster:
         running: Who.
         began: When, float64 (V,).
         leaving: Told to stop already, Bool (V,).
-        claimed: Goes for a place that is promised to somebody, Bool (V,). Written by `claim`.
+        going: Goes whatever is decided: told to stop already, or spoken for, Bool (V,). See `claim` and `let_off`.
+        ripe: Has had its least time, Bool (V,).
+        accounts: Queues and models that they are booked under.
+        account: Number of that of each, int64 (V,).
         lent: Runs on loan, Bool (V,).
         elastic: Could do with fewer workers, Bool (V,).
         cost: What stopping it loses, in accelerator-seconds, int64 (V,).
         rank: Place in the order of names, int64 (V,).
+        devices: Accelerators it holds, int64 (V,).
         pool: Number of its pool in the snapshot, -1 for one that is gone, int64 (V,).
         who: Gang of each pair, ascending, int64 (K,); those whose pool is gone have none.
         rows: Node of each pair, int32 (K,).
@@ -42,14 +46,19 @@ class Roster:
     elastic: Bool
     cost: Int64
     rank: Int64
+    devices: Int64
     pool: Int64
     who: Int64
     rows: Int32
     takes: Int64
     columns: Int64
-    claimed: Bool
+    going: Bool
+    ripe: Bool
+    accounts: tuple[tuple[str, str], ...]
+    account: Int64
     _place: dict[str, int] = field(default_factory=dict)
     _pools: dict[str, int] = field(default_factory=dict)
+    _on: dict[str, Bool] = field(default_factory=dict)
 
     @classmethod
     def of(cls, snapshot: Snapshot, now: float, claimed: Iterable[str]) -> Self:
@@ -63,19 +72,28 @@ class Roster:
         pool = np.fromiter((number.get(one.pool, -1) for one in running), np.int64, count=count)
         there = [at for at in range(count) if pool[at] >= 0]
         sizes = [len(running[at].rows) for at in there]
+        kinds: dict[tuple[object, ...], Int64] = {}  # few vectors, many gangs
         takes = np.zeros((len(there), len(snapshot.resources)), np.int64)
         for position, at in enumerate(there):
-            request = fit.request_of(running[at].gang, snapshot.pools[pool[at]], snapshot.resources)
-            for column, amount in request.others:
-                takes[position, column] += amount
-            takes[position, request.device_column] += request.devices
+            one = running[at]
+            kind = (one.gang.requests, one.gang.devices, one.pool)
+            if kind not in kinds:
+                request = fit.request_of(one.gang, snapshot.pools[number[one.pool]], snapshot.resources)
+                kinds[kind] = np.zeros(len(snapshot.resources), np.int64)
+                for column, amount in (*request.others, (request.device_column, request.devices)):
+                    kinds[kind][column] += amount
+            takes[position] = kinds[kind]
         counts = [running[at].counts for at in there]
         rows = [running[at].rows for at in there]
+        began = np.fromiter((one.began for one in running), np.float64, count=count)
+        leaving = np.fromiter((one.leaving for one in running), np.bool_, count=count)
         columns = np.array([snapshot.pools[pool[at]].column for at in there], np.int64)
+        booked: dict[tuple[str, str], int] = {}
+        account = [booked.setdefault((one.gang.queue, one.model), len(booked)) for one in running]
         made = cls(
             running=running,
-            began=np.fromiter((one.began for one in running), np.float64, count=count),
-            leaving=np.fromiter((one.leaving for one in running), np.bool_, count=count),
+            began=began,
+            leaving=leaving,
             lent=np.fromiter((spares.preemptible(one.gang) for one in running), np.bool_, count=count),
             elastic=np.fromiter(
                 (one.workers > min(one.gang.sizes, default=one.workers) for one in running),
@@ -84,13 +102,17 @@ class Roster:
             ),
             cost=costs(running, now),
             rank=rank,
+            devices=np.fromiter((one.devices for one in running), np.int64, count=count),
             pool=pool,
             who=np.repeat(np.array(there, np.int64), sizes),
             rows=np.concatenate(rows) if rows else np.zeros(0, np.int32),
             takes=np.repeat(takes, sizes, axis=0)
             * (np.concatenate(counts) if counts else np.zeros(0))[:, None].astype(np.int64),
             columns=np.repeat(columns, sizes),
-            claimed=np.zeros(count, np.bool_),
+            going=leaving.copy(),
+            ripe=np.asarray(now >= began + snapshot.manners.min_runtime),
+            accounts=tuple(booked),
+            account=np.array(account, np.int64),
             _pools=number,
             _place={one.gang.uid: at for at, one in enumerate(running)},
         )
@@ -101,7 +123,21 @@ class Roster:
         """Note that these go for somebody; those that do not run are passed over."""
         for uid in uids:
             if uid in self._place:
-                self.claimed[self._place[uid]] = True
+                self.going[self._place[uid]] = True
+
+    def let_off(self, uids: Iterable[str]) -> None:
+        """Note that these go for nobody any more; those on the way out go all the same."""
+        for uid in uids:
+            if uid in self._place:
+                self.going[self._place[uid]] = self.leaving[self._place[uid]]
+
+    def position(self, uid: str) -> int:
+        """Return the index of one that runs."""
+        return self._place[uid]
+
+    def those(self, uids: Iterable[str]) -> list[Running]:
+        """Return those of these uids, in the order of the snapshot; those that do not run are passed over."""
+        return [self.running[at] for at in sorted({self._place[uid] for uid in uids if uid in self._place})]
 
     def among(self, uids: Iterable[str]) -> Bool:
         """Mark those of these uids, Bool (V,); those that do not run are passed over."""
@@ -110,10 +146,7 @@ class Roster:
         return found
 
     def on(self, pool: Pool) -> Bool:
-        """Mark those in a pool, Bool (V,)."""
-        return np.asarray(self.pool == self._pools[pool.name], np.bool_)
-
-    @property
-    def going(self) -> Bool:
-        """Mark those that go whatever is decided: told to stop, or spoken for."""
-        return np.asarray(self.leaving | self.claimed)
+        """Mark those in a pool, Bool (V,). The array is shared: do not write to it."""
+        if pool.name not in self._on:
+            self._on[pool.name] = np.asarray(self.pool == self._pools[pool.name], np.bool_)
+        return self._on[pool.name]

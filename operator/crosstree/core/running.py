@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 
 from crosstree.core.arrays import Int32, Int64
 from crosstree.core.workload import Gang
 
+Account = tuple[str, str]
+"""Queue and model: what devices are charged to."""
 
-@dataclass(frozen=True, eq=False)
-class Running:
+
+class _Derived:
+    """What every cycle asks of every running gang: worked out when one is made, as few change between two cycles."""
+
+    __slots__ = ("account", "devices", "workers")
+
+    account: Account
+    devices: int
+    workers: int
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Running(_Derived):
     """One gang with a place, whether its pods exist yet or not. The same object while nothing about it changes.
 
     Attributes:
@@ -26,6 +39,9 @@ class Running:
         restart_cost: Seconds that a restart costs it besides the work since `saved`.
         grace: Seconds it may take to stop once it is told to.
         leaving: It has been told to stop: it can't be a victim, and its nodes come free by themselves.
+        account: What its devices are charged to.
+        devices: Accelerators it holds.
+        workers: Workers it has; for an elastic gang not always `gang.workers`.
     """
 
     gang: Gang
@@ -40,12 +56,14 @@ class Running:
     grace: float = 30.0
     leaving: bool = False
 
-    @cached_property
-    def workers(self) -> int:
-        """Workers it has; for an elastic gang not always `gang.workers`."""
-        return int(self.counts.sum())
+    def __post_init__(self) -> None:
+        """Work out what follows from the rest."""
+        workers = int(self.counts.sum())
+        object.__setattr__(self, "workers", workers)
+        object.__setattr__(self, "devices", workers * self.gang.devices)
+        object.__setattr__(self, "account", _account(self.gang.queue, self.model))
 
-    @cached_property
-    def devices(self) -> int:
-        """Accelerators it holds."""
-        return self.workers * self.gang.devices
+
+@lru_cache(maxsize=4096)  # thousands of gangs share a few
+def _account(queue: str, model: str) -> Account:
+    return queue, model

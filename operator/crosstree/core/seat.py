@@ -15,7 +15,7 @@ from crosstree.core.candidates import Candidate
 from crosstree.core.capacity import Trial
 from crosstree.core.placement.assign import shares, spans
 from crosstree.core.placement.keep import keep
-from crosstree.core.placement.need import Need, Packed
+from crosstree.core.placement.need import Need, Packed, packed
 from crosstree.core.plan import Place, Rung
 from crosstree.core.sizes import pack_largest, sizes_of, trimmed
 from crosstree.core.snapshot import Pool
@@ -35,10 +35,10 @@ def seat(gang: Gang, candidate: Candidate, trial: Trial, sizes: Sequence[int] = 
     pool = candidate.pool
     slots = trial.open_slots(gang, pool)
     for offered in steady_first(pool, slots, trial):
-        packed = pack_largest(pool.fabric, offered, candidate.need, sizes or sizes_of(gang))
-        if isinstance(packed, Packed):
+        found = pack_largest(pool.fabric, offered, candidate.need, sizes or sizes_of(gang))
+        if isinstance(found, Packed):
             rung = Rung.MOVED if gang.recovering or gang.before is not None else None
-            return _book(gang, candidate, trial, slots, packed.counts, rung)
+            return _book(gang, candidate, trial, slots, found, rung)
     return None
 
 
@@ -70,9 +70,9 @@ def seat_again(
         if found is None:
             continue
         if isinstance(fresh, Packed) and _wider(fabric, need, found.counts, fresh.counts):
-            return _book(gang, candidate, trial, slots, fresh.counts, Rung.MOVED)
+            return _book(gang, candidate, trial, slots, fresh, Rung.MOVED)
         rung = Rung.SAME_NODES if np.array_equal(found.counts, was) else Rung.REPLACED
-        return _book(gang, candidate, trial, slots, found.counts, rung)
+        return _book(gang, candidate, trial, slots, found, rung)
     return None
 
 
@@ -92,7 +92,8 @@ def settle(gang: Gang, candidate: Candidate, trial: Trial, counts: Int64) -> Pla
             rung = Rung.SAME_NODES
         elif ((was > 0) & (counts > 0)).any():
             rung = Rung.REPLACED
-    return _book(gang, candidate, trial, trial.open_slots(gang, candidate.pool), counts, rung)
+    slots = trial.open_slots(gang, candidate.pool)
+    return _book(gang, candidate, trial, slots, packed(counts), rung)
 
 
 def steady_first(pool: Pool, slots: Int64, trial: Trial) -> Iterator[Int64]:
@@ -119,19 +120,23 @@ def _wider(fabric: Fabric, need: Need, found: Int64, fresh: Int64) -> bool:
 
 
 def _book(
-    gang: Gang, candidate: Candidate, trial: Trial, slots: Int64, counts: Int64, rung: Rung | None
+    gang: Gang, candidate: Candidate, trial: Trial, slots: Int64, place: Packed, rung: Rung | None
 ) -> Place:
-    pool = candidate.pool
-    used = np.flatnonzero(counts > 0)
-    bounds = spans(pool.fabric, slots, counts, replace(candidate.need, workers=int(counts[used].sum())), used)
-    trial.take(gang, pool, pool.nodes[used], counts[used])
+    pool, need = candidate.pool, candidate.need
+    used = place.used
+    here = place.counts[used]
+    workers = int(here.sum())
+    if workers != need.workers:  # an elastic gang at more than its smallest size
+        need = replace(need, workers=workers)
+    bounds = spans(pool.fabric, slots, used, need)
+    trial.take(gang, pool, pool.nodes[used], here)
     return Place(
         key=gang.key,
         uid=gang.uid,
         pool=pool.name,
         model=pool.profile.id,
         resource=pool.resource,
-        nodes=shares(pool.fabric, counts, used),
+        nodes=shares(pool.fabric, used, here),
         spans=bounds,
         rung=rung,
     )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crosstree.core import fit
+from crosstree.core import fit, intranode
 from crosstree.core.arrays import Float64, Int32, Int64
 from crosstree.core.capacity import Taken, Trial
 from crosstree.core.expect import at_size, confidence, or_assumed
@@ -85,6 +85,7 @@ class Timeline:
         self._trial = trial
         self._now = now
         self._vectors: dict[tuple[object, ...], Int64] = {}
+        self._offered: dict[str, Int64] = {}
         self._booked: Releases | None = None
         self._seen: tuple[int, Taken | None] = (0, None)
 
@@ -179,15 +180,14 @@ class Timeline:
 
     def _count(self, request: fit.Request, pool: Pool, free: Mapping[int, Int64]) -> Int64:
         """Count slots on the nodes of a pool. One that will be empty is whole, whatever is on it now."""
-        rows, snapshot = pool.nodes, self._trial.snapshot
+        rows, offered = pool.nodes, self._offered.get(pool.name)
+        if offered is None:
+            offered = self._offered[pool.name] = self._trial.snapshot.allocatable[rows, pool.column]
         grain = self._trial.grain[rows]
-        if request.devices:
-            column = request.device_column
-            empty = free[column][rows] >= snapshot.allocatable[rows, column]
+        if request.devices and intranode.scatters(pool.profile.intra):
+            empty = free[request.device_column][rows] >= offered
             grain = np.where(empty, np.int8(EMPTY_GRAIN), grain)
-        return fit.slots_of(
-            request, pool, snapshot.allocatable[rows, request.device_column], lambda c: free[c][rows], grain
-        )
+        return fit.slots_of(request, pool, offered, lambda column: free[column][rows], grain)
 
     def _running(self) -> list[Leaver]:
         found = []

@@ -39,7 +39,7 @@ class Level:
         name: As jobs name it.
         label: Node label it was read from; empty for the node level.
         domain: Domain of each node, int32 (n,), ascending.
-        starts: First node of each domain, int32 (D,).
+        starts: First node of each domain, int64 (D,).
         names: Name of each domain.
         labelled: Bool (D,): False where the nodes lack the label and the domain was made up so that they
             still stand somewhere in the tree.
@@ -48,7 +48,7 @@ class Level:
     name: str
     label: str
     domain: Int32
-    starts: Int32
+    starts: Int64
     names: tuple[str, ...]
     labelled: Bool
 
@@ -140,7 +140,7 @@ def _level(spec: LevelSpec, prefixes: Sequence[tuple[tuple[str, bool], ...]]) ->
         name=spec.name,
         label=spec.label,
         domain=domain,
-        starts=np.array(starts, dtype=np.int32),
+        starts=np.array(starts, dtype=np.int64),
         names=tuple(prefixes[i][-1][0] for i in starts),
         labelled=np.array([prefixes[i][-1][1] for i in starts], dtype=np.bool_),
     )
@@ -149,7 +149,7 @@ def _level(spec: LevelSpec, prefixes: Sequence[tuple[tuple[str, bool], ...]]) ->
 def _node_level(names: Sequence[str]) -> Level:
     count = len(names)
     every = np.arange(count, dtype=np.int32)
-    return Level(NODE_LEVEL, "", every, every, tuple(names), np.ones(count, np.bool_))
+    return Level(NODE_LEVEL, "", every, every.astype(np.int64), tuple(names), np.ones(count, np.bool_))
 
 
 _DIGITS = re.compile(r"([0-9]+)")

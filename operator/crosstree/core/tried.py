@@ -16,16 +16,19 @@ class Shapes:
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[object, ...], Shape] = {}
-        self._known: dict[int, tuple[Gang, Shape]] = {}
-        """By identity; the gang is kept, so that no other gets its identity."""
+        self._known: dict[int, Shape] = {}
+        """By identity."""
+        self._kept: list[Gang] = []
+        """Those whose shape is known, so that no other gets their identity."""
 
     def of(self, gang: Gang) -> Shape:
         """Return the shape of a gang. O(1) for one that was asked about before."""
         known = self._known.get(id(gang))
         if known is None:
-            number = self._numbers.setdefault(shape_of(gang), len(self._numbers))
-            known = self._known[id(gang)] = (gang, number)
-        return known[1]
+            known = self._numbers.setdefault(shape_of(gang), len(self._numbers))
+            self._known[id(gang)] = known
+            self._kept.append(gang)
+        return known
 
 
 class Tried:
@@ -41,6 +44,8 @@ class Tried:
 
     def failed(self, gang: Gang) -> bool:
         """Say whether a gang like this one has failed."""
+        if not self._shortest:
+            return False
         shape, stays = self._shapes.of(gang), trusted(gang.expected)
         for queue in (_EVERY_QUEUE, gang.queue):
             shortest = self._shortest.get((shape, queue))

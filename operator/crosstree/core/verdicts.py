@@ -7,7 +7,6 @@ the other subjects.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -17,7 +16,7 @@ from crosstree.core.desk import Desk
 from crosstree.core.explain import Effort, bounded, size_of, verdict
 from crosstree.core.explain_booking import BookingWords
 from crosstree.core.explain_budget import BudgetWords
-from crosstree.core.explain_quota import Bars, QuotaWords
+from crosstree.core.explain_quota import QuotaWords
 from crosstree.core.explain_time import TimeWords
 from crosstree.core.plan import Promise, Wait, WaitReason
 from crosstree.core.refused import Refused
@@ -32,14 +31,21 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
     """
     if not desk.policy.sentences:
         return [brief(one) for one in refused]
-    known: dict[tuple[Shape, str, Bars], Wait] = {}
+    known: dict[tuple[Shape, str, str], Wait] = {}
+    counted: dict[Shape, Wait] = {}
+
+    def by_room(gang: Gang) -> Wait:  # no reservation changes what is counted: many queues ask the same
+        shape = desk.shapes.of(gang)
+        if shape not in counted:
+            counted[shape] = verdict(gang, desk.trial, desk.policy, Effort.COUNTS)
+        return counted[shape]
+
     times, bookings = TimeWords(desk), BookingWords(desk)
-    budgets = BudgetWords(desk, lambda gang: verdict(gang, desk.trial, desk.policy, Effort.COUNTS))
-    quotas = QuotaWords(desk, lambda gang: verdict(gang, desk.trial, desk.policy, Effort.COUNTS))
+    budgets, quotas = BudgetWords(desk, by_room), QuotaWords(desk, by_room)
     result: list[Wait] = []
-    barred: Counter[str] = Counter()
+    barred: dict[str, int] = {}
     for one in refused:
-        gang, position = one.gang, one.position - barred[one.gang.queue]
+        gang, position = one.gang, one.position - barred.get(one.gang.queue, 0)
         if one.promise is not None:
             result.append(promised(gang, one.promise, position, desk))
             continue
@@ -52,7 +58,8 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
         if found is None:
             # Quotas are told of in the words of one namespace: it may know the names of its own jobs only.
             bars = quotas.bars(gang)
-            same = (desk.shapes.of(gang), f"{gang.queue} {gang.key.partition('/')[0]}" if bars else "", bars)
+            told = (gang.queue, gang.key.partition("/")[0]) if bars else ("", "")
+            same = (desk.shapes.of(gang), *told)
             if same not in known:
                 thorough = Effort.FULL if len(known) < desk.policy.explained_in_full else Effort.COUNTS
                 with desk.horizon.as_of(one.ahead):
@@ -64,7 +71,7 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
                 known[same] = replace(made, message=bounded(made.message, desk.policy))
             found = known[same]
         if found.reason.barred:
-            barred[gang.queue] += 1
+            barred[gang.queue] = barred.get(gang.queue, 0) + 1
             result.append(replace(found, key=gang.key, uid=gang.uid, had=gang.promise))
             continue
         forecast = one.reservation.forecast if one.reservation is not None else one.forecast

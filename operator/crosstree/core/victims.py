@@ -16,8 +16,8 @@ import numpy as np
 
 from crosstree.core.arrays import Bool, Int64
 from crosstree.core.ground import Ground
-from crosstree.core.placement.need import Need, Packed
-from crosstree.core.placement.pack import group_depth, pack
+from crosstree.core.placement.need import Need
+from crosstree.core.placement.pack import group_depth, shortfall
 from crosstree.core.topology import Fabric
 
 BEYOND = 64
@@ -180,7 +180,7 @@ def _greedy(offer: _Offer, ground: Ground, fabric: Fabric, need: Need, cost: Int
         going = np.zeros(len(cost), np.bool_)
         going[list(gangs)] = True
         slots = np.where(offer.inside, ground.slots(going), 0)
-        return isinstance(pack(fabric, slots, need), Packed)
+        return shortfall(fabric, slots, need) is None
 
     order = offer.gangs.tolist()
     if not holds(order):

@@ -12,7 +12,7 @@ from crosstree.core.plan import NodeShare, Span
 from crosstree.core.topology import NODE_LEVEL, Fabric
 
 
-def shares(fabric: Fabric, counts: Int64, used: Int64 | None = None) -> tuple[NodeShare, ...]:
+def shares(fabric: Fabric, used: Int64, here: Int64) -> tuple[NodeShare, ...]:
     """Give consecutive indices to the workers of each node, in fabric order.
 
     Neighbouring ranks are neighbouring nodes, index 0 is rank 0, and since a group never leaves its domain,
@@ -20,34 +20,31 @@ def shares(fabric: Fabric, counts: Int64, used: Int64 | None = None) -> tuple[No
 
     Args:
         fabric: The pool's tree; names the nodes.
-        counts: Workers per node, int64 (n,).
-        used: Nodes that have any, ascending, if that is known.
+        used: Nodes that have any workers, ascending, int64 (m,).
+        here: Workers on each of them, int64 (m,).
     """
     names = fabric.levels[-1].names
-    used = np.flatnonzero(counts > 0) if used is None else used
-    first = np.cumsum(counts[used]) - counts[used]
-    return tuple(
-        NodeShare(names[node], int(start), int(counts[node])) for node, start in zip(used, first, strict=True)
-    )
+    found, first = [], 0
+    for node, count in zip(used.tolist(), here.tolist(), strict=True):
+        found.append(NodeShare(names[node], first, count))
+        first += count
+    return tuple(found)
 
 
-def spans(
-    fabric: Fabric, slots: Int64, counts: Int64, need: Need, used: Int64 | None = None
-) -> tuple[Span, ...]:
+def spans(fabric: Fabric, slots: Int64, used: Int64, need: Need) -> tuple[Span, ...]:
     """Compare the domains used at each declared level with the fewest any placement could have used.
 
     Args:
         fabric: The pool's tree.
         slots: What each node held before, int64 (n,).
-        counts: Workers per node, int64 (n,).
+        used: Nodes that have any workers, ascending, int64 (m,).
         need: What was asked for; bounds respect `required`, groups and whole slices.
-        used: Nodes that have any workers, ascending, if that is known.
     """
-    used = np.flatnonzero(counts > 0) if used is None else used
     found = []
     for depth, level in enumerate(fabric.levels):
         if level.name != NODE_LEVEL:
-            domains = 1 + int(np.count_nonzero(np.diff(level.domain[used])))  # ascending, as the nodes are
+            domain = level.domain[used]  # ascending, as the nodes are
+            domains = 1 if domain[0] == domain[-1] else 1 + int(np.count_nonzero(domain[1:] != domain[:-1]))
             # One domain is the fewest there can be: no need to work that out, and most gangs are small.
             found.append(Span(level.name, domains, 1 if domains == 1 else _bound(fabric, depth, slots, need)))
     return tuple(found)

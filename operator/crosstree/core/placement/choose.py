@@ -6,7 +6,7 @@ level), then to fabric order. Never to arrival order: two replicas must choose a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -14,21 +14,20 @@ from crosstree.core.arrays import Int64
 from crosstree.core.placement.bounds import fewest
 
 
-def best_single(capacity: Int64, need: int, first_keys: Sequence[Int64], last_keys: Sequence[Int64]) -> int:
-    """Return the one domain that holds `need` and leaves least behind.
+def best_single(candidates: Int64, keys: Iterable[Int64]) -> int:
+    """Return the one domain that comes first by several keys, of equal ones the first.
 
     Args:
-        capacity: Int64 (D,); at least one reaches the need.
-        need: Workers or groups.
-        first_keys: Int64 (D,) each, compared before what is left behind; smaller is better.
-        last_keys: Int64 (D,) each, compared after it; smaller is better.
+        candidates: Domains that will do, ascending, at least one.
+        keys: Int64 (D,) each, over all domains, smaller is better; in order of weight. No more are asked for than it
+            takes.
     """
-    candidates = np.flatnonzero(capacity >= need)
-    for key in (*first_keys, capacity, *last_keys):
-        if len(candidates) == 1:
-            break
-        values = key[candidates]
-        candidates = candidates[values == values.min()]
+    if len(candidates) > 1:
+        for key in keys:
+            values = key[candidates]
+            candidates = candidates[values == values.min()]
+            if len(candidates) == 1:
+                break
     return int(candidates[0])
 
 
@@ -46,11 +45,14 @@ def best_set(capacity: Int64, need: int, spread: Callable[[Int64], tuple[int, ..
         spread: Maps indices to the domains they would need at each level below, widest first.
     """
     count = fewest(capacity, need)
-    options = list(_options(capacity, need, count))
+    options = [np.sort(option) for option in _options(capacity, need, count)]
+    distinct = list({option.tobytes(): option for option in options}.values())
+    if len(distinct) == 1:
+        return distinct[0]
     ranked = [
-        (spread(option), int(capacity[option].sum()), position) for position, option in enumerate(options)
+        (spread(option), int(capacity[option].sum()), position) for position, option in enumerate(distinct)
     ]
-    return np.sort(options[min(ranked)[-1]])
+    return distinct[min(ranked)[-1]]
 
 
 def _options(capacity: Int64, need: int, count: int) -> Iterator[Int64]:

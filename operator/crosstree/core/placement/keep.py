@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from crosstree.core.arrays import Int64
-from crosstree.core.placement.need import Need, Packed
+from crosstree.core.placement.need import Need, Packed, packed
 from crosstree.core.placement.pack import group_depth, pack
 from crosstree.core.topology import Fabric, Level
 
@@ -122,7 +122,7 @@ def _completed(fabric: Fabric, slots: Int64, need: Need, kept: Int64, units: _Un
         if isinstance(found, Packed):
             counts += found.counts
             missing -= taken
-    return Packed(counts) if missing == 0 else None
+    return packed(counts) if missing == 0 else None
 
 
 def _nearness(fabric: Fabric, kept: Int64, units: _Units) -> Int64:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+
 from crosstree.core.arrays import Int64
 
 
@@ -32,9 +34,20 @@ class Need:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packed:
-    """It fits: `counts` workers per node of the pool, int64 (n,), summing to the need."""
+    """It fits.
+
+    Attributes:
+        counts: Workers per node of the pool, int64 (n,), summing to the need.
+        used: Nodes that have any, ascending, int64 (m,).
+    """
 
     counts: Int64
+    used: Int64
+
+
+def packed(counts: Int64) -> Packed:
+    """Make the answer of counts alone. O(n)."""
+    return Packed(counts, np.flatnonzero(counts > 0))
 
 
 class Limit(Enum):
