@@ -118,11 +118,14 @@ class Search:
             trusted(gang.expected),
             gang.queue if self._fence is not None else "",
         )
-        gains = self._gains(question)
+        gains: Gains | None = None  # who finds room where the one before did needs none
         at = self._reached.get(alike)
         if at is None:
             now = self._horizon.now
-            at = self._barred(question, now) or gains.enough_after(now, self._slots_at(question, now))
+            at = self._barred(question, now)
+            if at is None:
+                gains = self._gains(question)
+                at = gains.enough_after(now, self._slots_at(question, now))
         for _ in range(TRIES):
             if at >= before or at == np.inf:
                 break
@@ -135,8 +138,10 @@ class Search:
                 if found is not None:
                     self._reached[alike] = at
                     return found
+            gains = gains or self._gains(question)
             at = gains.enough_after(at, slots)
         else:
+            gains = gains or self._gains(question)
             times = gains.times[(gains.times >= at) & (gains.times < before)].tolist()
             found = _first(times, partial(self._place_at, question))
             if found is not None:
