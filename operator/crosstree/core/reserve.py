@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -118,14 +118,11 @@ class Search:
             trusted(gang.expected),
             gang.queue if self._fence is not None else "",
         )
-        gains: Gains | None = None  # who finds room where the one before did needs none
+        gains = cache(lambda: self._gains(question))  # who finds room where the one before did needs none
         at = self._reached.get(alike)
         if at is None:
             now = self._horizon.now
-            at = self._barred(question, now)
-            if at is None:
-                gains = self._gains(question)
-                at = gains.enough_after(now, self._slots_at(question, now))
+            at = self._barred(question, now) or gains().enough_after(now, self._slots_at(question, now))
         for _ in range(TRIES):
             if at >= before or at == np.inf:
                 break
@@ -138,11 +135,9 @@ class Search:
                 if found is not None:
                     self._reached[alike] = at
                     return found
-            gains = gains or self._gains(question)
-            at = gains.enough_after(at, slots)
+            at = gains().enough_after(at, slots)
         else:
-            gains = gains or self._gains(question)
-            times = gains.times[(gains.times >= at) & (gains.times < before)].tolist()
+            times = gains().times[(gains().times >= at) & (gains().times < before)].tolist()
             found = _first(times, partial(self._place_at, question))
             if found is not None:
                 self._reached[alike] = found.start
