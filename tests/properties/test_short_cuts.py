@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 
 from crosstree.core import fit
 from crosstree.core.capacity import Trial
+from crosstree.core.claims import Claims
 from crosstree.core.horizon import Horizon
 from crosstree.core.placement.items import at_level
 from crosstree.core.placement.need import Need, Packed
 from crosstree.core.placement.pack import _select, pack, shortfall
+from crosstree.core.policy import Order
 from crosstree.core.quota import Accounts
 from crosstree.core.roster import Roster
 from crosstree.core.snapshot import Snapshot
 from tests.properties.test_placement import fleets
-from tests.properties.test_queues import CAPACITY, MODELS, NAMES, QUEUES, held, trees
+from tests.properties.test_queues import CAPACITY, MODELS, NAMES, POOLS, QUEUES, held, trees
 from tests.support.builders.core import a_gang, a_snapshot
 from tests.support.builders.running import NOW, running, with_running
 
@@ -143,6 +145,59 @@ def test_answers_are_those_of_what_is_booked_now(specs, before, after, devices):
     assert answers() == first
     books = fresh
     assert answers() == then
+
+
+@EXAMPLES
+@given(trees(), st.data())
+def test_grounds_are_those_of_what_is_booked_now(specs, data):
+    empty = a_snapshot(*POOLS)
+    runs = []
+    for number, name in enumerate(empty.names):
+        gang = a_gang(1, name=f"r{number}", queue=data.draw(QUEUES), priority=data.draw(st.integers(0, 2)))
+        runs.append(running(gang, [name], empty, pool=empty.pools[number >= len(empty.pools[0].nodes)].name))
+    snapshot = with_running(empty, *runs, queues=specs)
+    order = data.draw(st.sampled_from(Order))
+    books = Accounts(specs, snapshot.running, CAPACITY)
+    kept, marks = Claims(specs, snapshot.running, books, order), [books.checkpoint()]
+    for step in range(8):
+        match data.draw(st.integers(0, 2)):
+            case 0:
+                marks.append(books.checkpoint())
+            case 1 if len(marks) > 1:
+                books.rollback(marks.pop())
+            case _:
+                devices = data.draw(st.sampled_from((-8, 8, 16)))
+                books.take(data.draw(QUEUES), data.draw(st.sampled_from(MODELS)), devices)
+        gang = a_gang(1, name=f"w{step}", queue=data.draw(QUEUES), priority=data.draw(st.integers(0, 3)))
+        asked = data.draw(st.sampled_from(MODELS)), data.draw(st.sampled_from((1, 8, 32)))
+        answer = kept.on(gang, *asked, NOW)
+        fresh = Claims(specs, snapshot.running, books, order).on(gang, *asked, NOW)
+        for field in ("allowed", "stopped", "reclaimed"):
+            np.testing.assert_array_equal(getattr(answer, field), getattr(fresh, field))
+
+
+@EXAMPLES
+@given(st.data())
+def test_what_nodes_of_several_pools_hold_is_remembered_right(data):
+    snapshot = a_snapshot(*POOLS)
+    trial, marks = Trial(snapshot), [0]
+    gangs = [a_gang(1, devices, name=f"g{devices}") for devices in (1, 2, 8)]
+    for _ in range(12):
+        gang, pool = data.draw(st.sampled_from(gangs)), data.draw(st.sampled_from(snapshot.pools))
+        match data.draw(st.integers(0, 3)):
+            case 0:
+                marks.append(trial.checkpoint())
+            case 1 if len(marks) > 1:
+                trial.rollback(marks.pop())
+            case _:
+                free = np.flatnonzero(trial.open_slots(gang, pool))
+                chosen = free[: data.draw(st.integers(0, len(free)))]
+                trial.take(gang, pool, pool.nodes[chosen], np.ones(len(chosen), np.int64))
+        fresh = Trial(replace(snapshot, free=trial.free.copy(), grain=trial.grain.copy()))
+        for one in gangs:
+            for where in snapshot.pools:
+                np.testing.assert_array_equal(trial.slots(one, where), fresh.slots(one, where))
+                np.testing.assert_array_equal(trial.usable_slots(one, where), fresh.usable_slots(one, where))
 
 
 def test_a_gang_that_only_looks_like_another_has_its_own_shape():

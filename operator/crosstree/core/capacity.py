@@ -25,7 +25,10 @@ Shape = tuple[str, fit.Request]
 """Pool name and request: gangs of one shape share their slots."""
 
 _FEW = 64
-"""Nodes that are looked at twice for less than it takes to see that they are the same."""
+"""Up to so many nodes it is cheaper to look at some of them twice than to find out which are the same."""
+
+_KEPT = 256
+"""Answers of `usable_slots` that are kept: gangs alike come one after another, and each is as long as a pool."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,6 +118,8 @@ class Trial:
         key = (id(allowed), id(slots))
         known = self._usable_slots.get(key)
         if known is None:
+            if len(self._usable_slots) >= _KEPT:
+                self._usable_slots.clear()
             known = self._usable_slots[key] = _Remembered(np.where(allowed, slots, 0), len(self._touched))
         elif known.seen < len(self._touched):
             here = self._touched_since(known.seen, pool)

@@ -84,7 +84,6 @@ class Claims:
         names = sorted({one.gang.queue for one in running})
         index = {name: position for position, name in enumerate(names)}
         self._names = names
-        self._index = index
         self._queue = np.array([index[one.gang.queue] for one in running], np.int64)
         self._holds: dict[str, Bool] = {}
         self._tree = tree_of(queues)
@@ -103,6 +102,8 @@ class Claims:
         self._paying: dict[str, list[tuple[int, _Page]]] = {}
         self._below: dict[int, Bool] = {}
         self._known: dict[tuple[str, int, str, frozenset[str], int], Grounds] = {}
+        self._by_priority: dict[int, Grounds] = {}
+        """Where nothing is guaranteed."""
         if self._guaranteed:
             self._cover()
 
@@ -115,8 +116,7 @@ class Claims:
         there, who share the arrays: do not write to them.
         """
         if not self._guaranteed:
-            lower = self._lower(gang, now)
-            return Grounds(lower, lower, np.zeros(len(self._running), np.bool_))
+            return self._of_rank(gang, now)
         owing = self._accounts.owing(gang.queue, model, devices)
         rank = self._rank(gang)
         gains = sum(
@@ -130,6 +130,16 @@ class Claims:
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = self._by(gang.queue, self._lower(gang, now), model, owing, gains)
+        return known
+
+    def _of_rank(self, gang: Gang, now: float) -> Grounds:
+        """Return the grounds of a gang where nothing is guaranteed: shared by those of one priority, if that is all."""
+        known = self._by_priority.get(gang.priority)
+        if known is None:
+            lower = self._lower(gang, now)
+            known = Grounds(lower, lower, np.zeros(len(self._running), np.bool_))
+            if self._order is Order.AGE:
+                self._by_priority[gang.priority] = known
         return known
 
     def _by(self, queue: str, lower: Bool, model: str, owing: frozenset[str], gains: int) -> Grounds:

@@ -111,12 +111,14 @@ def _candidates(gang: Gang, desk: Desk) -> list[Candidate]:
 def _grounds(gang: Gang, candidate: Candidate, desk: Desk) -> Grounds:
     """Return who may be stopped now, those left out that others are promised, or that have not run long enough yet."""
     grounds = grounds_of(gang, candidate.pool.profile.id, candidate.need.workers * gang.devices, desk)
+    if not grounds.allowed.any():
+        return grounds
+    if desk.policy.order is not Order.AGE:  # everybody has grounds of his own, by his own length
+        return _ripe(gang, candidate, grounds, desk)
     key = (grounds, candidate.pool.name, gang.recovering)
     known = desk.clearing.ripe.get(key)
     if known is None:
-        known = desk.clearing.ripe[key] = (
-            _ripe(gang, candidate, grounds, desk) if grounds.allowed.any() else grounds
-        )
+        known = desk.clearing.ripe[key] = _ripe(gang, candidate, grounds, desk)
     return known
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from crosstree.core.cycle import run_cycle
+from crosstree.core.manners import Backfill, Manners
 from crosstree.core.plan import Plan, Promise, Wait
 from crosstree.core.policy import Policy
+from crosstree.core.queues import QueueSpec, Quota
 from crosstree.core.search_turns import IN_TURN, SEARCHES, TURN_SECONDS
 from crosstree.core.snapshot import Snapshot
 from crosstree.core.workload import Expectation, Gang, Source
-from tests.support.builders.core import a_gang, a_pool, a_snapshot
+from tests.support.builders.core import H100, a_gang, a_pool, a_snapshot
 from tests.support.builders.running import NOW, running, with_running
 
 TOP = {"priority": 1000}
@@ -123,3 +127,20 @@ def test_that_nobody_can_be_stopped_for_one_says_nothing_of_one_that_stays_short
     assert promise_of("unending", made) is None
     promise = promise_of("short", made)
     assert promise is not None and promise.victims == ("uid-low",)
+
+
+@pytest.mark.parametrize("guaranteed", [0, 24])
+def test_gangs_alike_never_count_on_the_same_one_to_go(guaranteed: int) -> None:
+    snapshot = a_snapshot(a_pool(leaves=1, nodes=4))
+    victims = [
+        running(a_gang(1, name=f"v{at}", queue="x"), [name], snapshot)
+        for at, name in enumerate(snapshot.names)
+    ]
+    queues = (QueueSpec("q", quotas=(Quota(H100, guaranteed=guaranteed),)), QueueSpec("x"))
+    three = tuple(a_gang(1, name=f"w{at}", queue="q", priority=10, created=float(at)) for at in range(3))
+    full = with_running(
+        snapshot, *victims, gangs=three, queues=queues, manners=Manners(backfill=Backfill.NONE)
+    )
+    plans = [one.promise for one in run_cycle(full, Policy(), NOW).decisions if isinstance(one, Wait)]
+    gone = [uid for plan in plans if plan is not None for uid in plan.victims]
+    assert len(gone) == len(set(gone)) == 3

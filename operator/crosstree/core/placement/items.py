@@ -99,7 +99,7 @@ class Items:
         return Items(tree, self.index[run], self.capacity[run], self.count)
 
     def only(self, depth: int, chosen: Int64) -> Items:
-        """Keep the items in the chosen domains of a level that hold anything."""
+        """Keep the items in the chosen domains of a level; of several domains those alone that hold anything."""
         if len(chosen) == 1:
             return self.inside(depth, int(chosen[0]))
         keep = np.zeros(self.tree.size(depth), np.bool_)
