@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
+from weakref import WeakSet
 
 import aiohttp
 from kubernetes.aio.client.configuration import Configuration
@@ -74,6 +75,7 @@ class Api:
         self._renew = renew
         self._options = dict(options or {})
         self._another = another or aiohttp.ClientSession
+        self._others: WeakSet[aiohttp.ClientSession] = WeakSet()
         self.agent = USER_AGENT
         """Who audit logs see; a replica adds its name."""
         self.observe: Observe = _unobserved
@@ -197,7 +199,8 @@ class Api:
     async def extra_session(self, *, fresh: bool) -> aiohttp.ClientSession:
         """Return a new session with the credentials of now, for a library that does its own requests.
 
-        The caller closes it. Its credentials stay as they are: when they are refused, ask for another session.
+        The caller closes it, and else `close` does. Its credentials stay as they are: when they are refused, ask for
+        another session.
 
         Args:
             fresh: Fetch new credentials first, because the last ones were refused.
@@ -205,13 +208,15 @@ class Api:
         if fresh and self._renew is not None:
             await self._renew()
         session = self._another()
+        self._others.add(session)
         session.headers["User-Agent"] = self.agent
         session.headers.update(await self._authorise() if self._authorise is not None else {})
         return session
 
     async def close(self) -> None:
         """Close every connection; calls in flight fail with `Unavailable`."""
-        await self._session.close()
+        for session in (self._session, *self._others):
+            await session.close()
 
     @asynccontextmanager
     async def _send(

@@ -182,3 +182,11 @@ async def test_sixty_four_requests_are_in_flight_at_once() -> None:
 
     async with serving(answers_when_all_are_there) as (api, _), asyncio.timeout(20):
         await asyncio.gather(*(api.request("GET", "/x") for _ in range(64)))
+
+
+async def test_sessions_that_nobody_closed_are_closed_with_the_connection() -> None:
+    api = Api("http://127.0.0.1:1", aiohttp.ClientSession())
+    others = [await api.extra_session(fresh=False) for _ in range(2)]
+    await others[0].close()
+    await api.close()
+    assert [one.closed for one in others] == [True, True]
