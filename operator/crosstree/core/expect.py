@@ -6,7 +6,7 @@ whoever plans with an expectation looks at its confidence, and one that has been
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import inf
 
@@ -83,10 +83,37 @@ def trusted(expectation: Expectation | None) -> float:
 
 
 def left(whole: Expectation, done: float) -> Expectation:
-    """Return what is left of a run when `done` seconds of its work are safe; at least a tenth of it."""
+    """Return what is left of a run when `done` seconds of its work are safe; at least a tenth of it.
+
+    Who has done all that others of its kind needed, and declared more, is not like them: its own word is gone by.
+    """
     if done <= 0:
         return whole
-    return replace(whole, seconds=max(whole.seconds - done, whole.seconds / 10))
+    if whole.declared is not None and whole.seconds <= min(done, whole.declared):
+        whole = as_declared(whole)
+    return _each(whole, lambda seconds: max(seconds - done, seconds / 10))
+
+
+def as_declared(known: Expectation) -> Expectation:
+    """Return what is expected by the very word of its author."""
+    if known.declared is None:
+        return known
+    return replace(known, seconds=known.declared, percent_of_declared=100, declared=None)
+
+
+def at_least(known: Expectation) -> Expectation:
+    """Return the shorter of what is declared and what was made of it: for whoever would suffer by being long."""
+    return known if known.declared is None or known.declared >= known.seconds else as_declared(known)
+
+
+def at_worst(known: Expectation) -> Expectation:
+    """Return the longer of what is declared and what was made of it: for whoever would suffer by its taking long."""
+    return known if known.declared is None or known.declared <= known.seconds else as_declared(known)
+
+
+def capped(known: Expectation, bound: float) -> Expectation:
+    """Return what is expected of a run that is ended after `bound` seconds."""
+    return replace(_each(known, lambda seconds: min(seconds, bound)), at_most=bound)
 
 
 def work_done(job: Job) -> float:
@@ -105,8 +132,8 @@ def at_size(whole: Expectation | None, full: int, workers: int) -> Expectation |
     """Return how long a run takes with fewer workers than all: as if work divided perfectly, but for its bound."""
     if whole is None or workers >= full:
         return whole
-    seconds = whole.seconds * full / workers
-    return replace(whole, seconds=seconds if whole.at_most is None else min(seconds, whole.at_most))
+    bound = inf if whole.at_most is None else whole.at_most
+    return _each(whole, lambda seconds: min(seconds * full / workers, bound))
 
 
 def ends(expectation: Expectation | None, began: float, now: float) -> float:
@@ -160,7 +187,16 @@ def _scaled(declared: Expectation, percents: list[int]) -> Expectation:
     percent = min(max(_STEP * round(_quantile(percents) / _STEP), _LEAST), _MOST)
     if percent == 100:
         return declared
-    return replace(declared, seconds=max(declared.seconds * percent / 100, 1.0), percent_of_declared=percent)
+    seconds = max(declared.seconds * percent / 100, 1.0)
+    return replace(declared, seconds=seconds, percent_of_declared=percent, declared=declared.seconds)
+
+
+def _each(known: Expectation, change: Callable[[float], float]) -> Expectation:
+    """Change what is expected, and beside it what would be by its author's word."""
+    declared = known.declared
+    return replace(
+        known, seconds=change(known.seconds), declared=None if declared is None else change(declared)
+    )
 
 
 def _quantile(sorted_: list[int]) -> int:

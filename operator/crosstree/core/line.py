@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from crosstree.core.policy import Order
 from crosstree.core.quota import Accounts
-from crosstree.core.shortest import stands_as_of
+from crosstree.core.shortest import waits_as_of
 from crosstree.core.workload import Gang
 
 _Standing = tuple[int, bool, float, str, str]
@@ -142,7 +142,7 @@ def _standing(gang: Gang) -> _Standing:
 
 
 def _shortest(gang: Gang) -> _Standing:
-    return (-gang.priority, not gang.recovering, stands_as_of(gang), gang.key, gang.uid)
+    return (-gang.priority, not gang.recovering, waits_as_of(gang), gang.key, gang.uid)
 
 
 _RULES: dict[Order, _Rule] = {Order.AGE: _standing, Order.SHORTEST_EXPECTED: _shortest}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from crosstree.core.cluster import Queue
-from crosstree.core.expect import DECLARED_CONFIDENCE, expected, left, work_done
+from crosstree.core.expect import DECLARED_CONFIDENCE, capped, expected, left, work_done
 from crosstree.core.job import Job
 from crosstree.core.queues import RunBound
 from crosstree.core.queuetree import upwards
@@ -30,7 +29,7 @@ def bounded(known: Expectation, bound: RunBound | None) -> Expectation:
         return known
     if known.confidence <= 0:
         return Expectation(bound.seconds, Source.BOUND, DECLARED_CONFIDENCE, bound.seconds)
-    return replace(known, seconds=min(known.seconds, bound.seconds), at_most=bound.seconds)
+    return capped(known, bound.seconds)
 
 
 def expected_in(queues: Mapping[str, Queue], job: Job) -> Expectation:

@@ -96,6 +96,7 @@ class Expectation:
         confidence: 0 to 1.
         at_most: Seconds after which it is ended, at whatever size it runs; None where nothing ends it.
         percent_of_declared: How much of what is declared was taken for `seconds`; 100 for its author's very word.
+        declared: What `seconds` would be by its author's very word; None where it is.
     """
 
     seconds: float
@@ -103,6 +104,7 @@ class Expectation:
     confidence: float
     at_most: float | None = None
     percent_of_declared: int = 100
+    declared: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,4 +193,7 @@ def _left(one: Running) -> Expectation | None:
     if expected is None:
         return None
     share = one.workers / max(one.gang.workers, 1)
-    return replace(expected, seconds=max(one.ends - one.saved, 1.0) * share)
+    seconds, declared = max(one.ends - one.saved, 1.0) * share, expected.declared
+    if declared is not None:
+        declared = max(declared - (expected.seconds - seconds), 1.0)
+    return replace(expected, seconds=seconds, declared=declared)

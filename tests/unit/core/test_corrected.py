@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crosstree.core.cluster import Queue
 from crosstree.core.durations import RECENT, Lesson, Run, learn, percent_of, runs
-from crosstree.core.expect import DECLARED_CONFIDENCE, expected, left
+from crosstree.core.expect import DECLARED_CONFIDENCE, at_size, expected, left
 from crosstree.core.job import Job, Placement, Progress
 from crosstree.core.plan import NodeShare
 from crosstree.core.queues import RunBound
@@ -117,7 +117,22 @@ def test_the_bound_of_a_queue_caps_what_was_corrected() -> None:
 
 
 def test_work_that_is_safe_is_taken_off_what_was_corrected() -> None:
-    assert left(for_bert(ran(50, 50, 50)), HOUR).seconds == HOUR
+    found = left(for_bert(ran(50, 50, 50)), HOUR)
+    assert (found.seconds, found.declared) == (HOUR, 3 * HOUR)
+
+
+def test_who_has_done_all_that_its_like_needed_is_taken_at_its_word() -> None:
+    assert left(for_bert(ran(50, 50, 50)), 3 * HOUR) == replace(FOUR_HOURS, seconds=HOUR)
+    assert left(for_bert(ran(50, 50, 50)), 9 * HOUR) == left(FOUR_HOURS, 9 * HOUR)
+    assert left(for_bert(ran(200, 200, 200)), 8 * HOUR).seconds == 0.8 * HOUR
+
+
+def test_a_smaller_size_and_a_bound_hold_for_what_is_declared_as_for_what_is_expected() -> None:
+    halved = at_size(for_bert(ran(50, 50, 50)), 4, 2)
+    assert halved is not None
+    assert (halved.seconds, halved.declared) == (4 * HOUR, 8 * HOUR)
+    found = bounded(halved, RunBound("q", 6 * HOUR))
+    assert (found.seconds, found.declared) == (4 * HOUR, 6 * HOUR)
 
 
 def that_declares(known: Expectation | None) -> Job:

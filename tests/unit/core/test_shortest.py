@@ -9,7 +9,7 @@ import numpy as np
 from crosstree.core.line import in_order
 from crosstree.core.policy import Order
 from crosstree.core.running import Running
-from crosstree.core.shortest import MUCH, PATIENCE, longer
+from crosstree.core.shortest import MUCH, PATIENCE, longer, stands_as_of
 from crosstree.core.workload import Expectation, Gang, Source
 from tests.support.builders.core import a_gang
 
@@ -75,3 +75,46 @@ def test_who_was_stopped_can_t_take_its_place_back():
 def test_a_gang_that_has_been_passed_long_enough_is_not_stopped_any_more():
     long = running(lasting("long", 2 * HOUR), ends=1e9)
     assert not longer(lasting("late", 60.0, created=PATIENCE * 2 * HOUR), (long,), PATIENCE * 2 * HOUR).any()
+
+
+def corrected(name: str, declared: float, percent: int, **changes: object) -> Gang:
+    """A gang of which more, or less, is expected than it declares."""
+    gang = lasting(name, declared * percent / 100, **changes)
+    known = replace(gang.expected, percent_of_declared=percent, declared=declared)
+    return replace(gang, expected=known)
+
+
+def test_nobody_who_runs_is_stopped_because_others_declared_too_little():
+    short, honest = lasting("short", HOUR), corrected("honest", HOUR, 1000)
+    assert not longer(short, (running(honest, ends=10 * HOUR),), 0.0).any()
+    assert longer(short, (running(lasting("long", 10 * HOUR), ends=10 * HOUR),), 0.0).any()
+
+
+def test_who_declares_much_more_than_its_like_run_is_stopped_no_sooner_for_it():
+    careful = running(corrected("careful", 24 * HOUR, 5), ends=1.2 * HOUR)
+    assert not longer(lasting("short", HOUR), (careful,), 0.0).any()
+
+
+def test_who_waits_is_as_long_as_its_like_turned_out_to_be():
+    long = running(lasting("long", 10 * HOUR), ends=10 * HOUR)
+    assert longer(lasting("short", HOUR), (long,), 0.0).any()
+    assert not longer(corrected("sly", HOUR, 1000), (long,), 0.0).any()
+    assert names(lasting("long", 5 * HOUR), corrected("sly", HOUR, 1000)) == ["long", "sly"]
+
+
+def test_who_was_stopped_can_t_take_its_place_back_whatever_others_declared():
+    for percents in ((100, 1000), (1000, 100), (1000, 1000), (50, 1000), (1000, 50)):
+        one, other = (
+            corrected(name, hours * HOUR, percent)
+            for name, hours, percent in zip("ab", (1, 5), percents, strict=True)
+        )
+        stops = [
+            longer(mine, (running(theirs, ends=theirs.expected.seconds),), 0.0).any()
+            for mine, theirs in ((one, other), (other, one))
+        ]
+        assert not all(stops), percents
+
+
+def test_a_running_gang_stands_by_its_own_word_where_that_is_less():
+    assert stands_as_of(corrected("a", HOUR, 1000)) == stands_as_of(lasting("a", HOUR))
+    assert stands_as_of(corrected("a", HOUR, 50)) == stands_as_of(lasting("a", HOUR / 2))
