@@ -33,8 +33,11 @@ _QUANTILE = 2 / 3
 _ENOUGH = 3
 """Declarations that are needed to correct another: one or two may have been off by chance."""
 
-_KINDS = 3
-"""Kinds of jobs that they have to be of where none is the job's own: one person's habit is not everybody's."""
+_NAMES = 3
+"""Name patterns that they have to be of where none is the job's own: one sweep over sizes is not everybody's habit.
+
+No more than that: names are free, and who means to teach the queue wrong takes three.
+"""
 
 _AGREE = 0.5
 """Declarations agree if the middle half of them was off alike, within this part of the median."""
@@ -173,10 +176,10 @@ def _corrected(
     Where the nearest disagree nobody else is asked: of them it is known that declarations say little of each other.
     It is as sure as any declaration; that it needs many who agree makes up for its being a guess.
     """
-    for chosen, kinds in ((alike, 1), (of_size, _KINDS), (known, _KINDS)):
-        telling = [one.percent_of_declared for one in chosen if one.percent_of_declared]
-        percents = sorted(percent for one in telling for percent in one)
-        if len(percents) >= _ENOUGH and len(telling) >= kinds:
+    for chosen, names in ((alike, 1), (of_size, _NAMES), (known, _NAMES)):
+        telling = [one for one in chosen if one.percent_of_declared]
+        percents = sorted(percent for one in telling for percent in one.percent_of_declared)
+        if len(percents) >= _ENOUGH and len({one.pattern for one in telling}) >= names:
             return _scaled(declared, percents)
     return declared
 

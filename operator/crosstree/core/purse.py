@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from crosstree.core.budgets import Charged, Period, Stint, Tab, charge, period_at
-from crosstree.core.expect import at_size
+from crosstree.core.expect import at_size, at_worst, ends
 from crosstree.core.queues import ANY_MODEL, Budget, QueueSpec
 from crosstree.core.quota import Accounts
 from crosstree.core.running import Running
@@ -143,7 +143,7 @@ class Purse:
             ]
         for one in running:
             if not one.leaving and one.devices and (length(one.gang.expected) is not None):
-                self._expect(one.gang.queue, one.model, one.devices, one.ends)
+                self._expect(one.gang.queue, one.model, one.devices, self._end(one))
 
     def __bool__(self) -> bool:
         """Say whether there is any budget."""
@@ -186,6 +186,13 @@ class Purse:
             end = self._now + seconds
             self._expect(gang.queue, model, devices, end)
             self._spoken[gang.key] = (gang.queue, model, devices, end)
+
+    def _end(self, one: Running) -> float:
+        """Return when a gang that runs is relied on to have ended: by its own word, where others made that shorter."""
+        known = one.gang.expected
+        if known is None or (longest := at_worst(known)) is known:
+            return one.ends
+        return max(one.ends, ends(at_size(longest, one.gang.workers, one.workers), one.began, self._now))
 
     def _asked(self, gang: Gang, model: str, page: _Page) -> float | None:
         """Return what a gang is expected to use on a page: fewer workers take longer, in all they use the same."""
@@ -235,7 +242,11 @@ class Purse:
 
 
 def length(expected: Expectation | None) -> float | None:
-    """Return how many seconds a gang is relied on to run; None where nobody says so, nor has a job like it taught."""
+    """Return how many seconds a gang is relied on to run; None where nobody says so, nor has a job like it taught.
+
+    Where its like run shorter than they declare its own word is gone by: a job that uses what it declared overdraws no
+    budget.
+    """
     if expected is None or expected.confidence <= 0 or expected.source not in _KNOWN:
         return None
-    return expected.seconds
+    return at_worst(expected).seconds

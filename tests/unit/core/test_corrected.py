@@ -79,8 +79,14 @@ def test_the_nearest_kin_decides_even_if_it_says_nothing() -> None:
 
 
 def test_a_size_that_was_not_there_yet_is_corrected_by_the_whole_queue() -> None:
-    queue = tuple(one for size in (1, 2, 4) for one in ran(200, 200, size=size))
+    sizes = zip("abc", (1, 2, 4), strict=True)
+    queue = tuple(one for name, size in sizes for one in ran(200, 200, pattern=name, size=size))
     assert for_bert(queue).seconds == 8 * HOUR
+
+
+def test_a_sweep_of_one_name_over_many_sizes_corrects_no_other_name() -> None:
+    sweep = tuple(one for size in (1, 2, 4, 8) for one in ran(1000, 1000, pattern="mine-#", size=size))
+    assert for_bert(sweep) is FOUR_HOURS
 
 
 def test_the_habit_of_one_other_kind_of_job_corrects_nobody_else() -> None:
