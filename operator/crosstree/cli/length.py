@@ -44,7 +44,7 @@ def length_in(queues: list[Json], raw: Json) -> Json:
     expected = expected_in(known, translate.job(raw))
     return {
         "declared": raw["spec"].get("expectedDuration"),
-        "percentOfDeclared": expected.percent_of_declared,
+        "percentOfDeclared": expected.percent_of_declared if raw["spec"].get("expectedDuration") else 100,
         "expected": duration.text(expected.seconds),
         "source": expected.source.value,
         "confidence": round(100 * expected.confidence),

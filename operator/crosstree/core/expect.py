@@ -45,7 +45,7 @@ _AGREE = 0.5
 _STEP = 5
 """Declarations are corrected by multiples of this, in percent: what is off by less is right, and stays as it is."""
 
-_LEAST, _MOST = 10, 1000
+LEAST, MOST = 10, 1000
 """Percent of what is declared that are expected at least and at most, whatever others were off by."""
 
 
@@ -66,12 +66,13 @@ def expected(
     pattern, size = pattern_of(name), size_class(devices)
     of_size = [one for one in known if one.size == size]
     alike = [one for one in of_size if one.pattern == pattern]
+    percent = _percent(alike, of_size, known)
     if declared is not None:
-        return _corrected(declared, alike, of_size, known)
+        return declared if percent == 100 else _scaled(declared, percent)
     for chosen, most in ((alike, _ALIKE), (of_size, _SAME_SIZE), (known, _SAME_QUEUE)):
         seconds = sorted(second for one in chosen for second in one.recent)
         if seconds:
-            return _learned(seconds, most)
+            return _learned(seconds, most, percent)
     return ASSUMED
 
 
@@ -161,35 +162,31 @@ def confidence(expectation: Expectation | None, began: float, end: float) -> flo
     return known.confidence * min(1.0, max(known.seconds, 1.0) / spent)
 
 
-def _learned(seconds: list[int], most: float) -> Expectation:
+def _learned(seconds: list[int], most: float, percent: int) -> Expectation:
     """Read the quantile of a sorted list; the more jobs and the more alike they are, the surer."""
     count = len(seconds)
     sure = most * count / (count + 2) / (1 + _spread(seconds))
-    return Expectation(float(max(_quantile(seconds), 1)), Source.LEARNED, round(sure, 2))
+    longest = float(max(_quantile(seconds), 1))
+    return Expectation(longest, Source.LEARNED, round(sure, 2), percent_of_declared=percent)
 
 
-def _corrected(
-    declared: Expectation, alike: list[Lesson], of_size: list[Lesson], known: Iterable[Lesson]
-) -> Expectation:
-    """Correct what is declared by the nearest kin that declared often enough, if they were off alike.
+def _percent(alike: list[Lesson], of_size: list[Lesson], known: Iterable[Lesson]) -> int:
+    """Return what to take of a declaration, by the nearest kin that declared often enough, if they were off alike.
 
     Where the nearest disagree nobody else is asked: of them it is known that declarations say little of each other.
-    It is as sure as any declaration; that it needs many who agree makes up for its being a guess.
+    What comes of it is as sure as any declaration; that it needs many who agree makes up for its being a guess.
     """
     for chosen, names in ((alike, 1), (of_size, _NAMES), (known, _NAMES)):
         telling = [one for one in chosen if one.percent_of_declared]
         percents = sorted(percent for one in telling for percent in one.percent_of_declared)
         if len(percents) >= _ENOUGH and len({one.pattern for one in telling}) >= names:
-            return _scaled(declared, percents)
-    return declared
+            if _spread(percents) > _AGREE:
+                return 100
+            return min(max(_STEP * round(_quantile(percents) / _STEP), LEAST), MOST)
+    return 100
 
 
-def _scaled(declared: Expectation, percents: list[int]) -> Expectation:
-    if _spread(percents) > _AGREE:
-        return declared
-    percent = min(max(_STEP * round(_quantile(percents) / _STEP), _LEAST), _MOST)
-    if percent == 100:
-        return declared
+def _scaled(declared: Expectation, percent: int) -> Expectation:
     seconds = max(declared.seconds * percent / 100, 1.0)
     return replace(declared, seconds=seconds, percent_of_declared=percent, declared=declared.seconds)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from crosstree.base.clock import LAST
 from crosstree.core.candidates import Candidate
 from crosstree.core.desk import Desk
-from crosstree.core.expect import trusted
+from crosstree.core.expect import or_assumed, trusted
 from crosstree.core.explain import size_of
 from crosstree.core.fence import Bar
 from crosstree.core.placement.pack import shortfall
@@ -40,7 +40,7 @@ class BookingWords:
             begin = moment(bar.window.start, now)
             text = (
                 f"{asked}, but {owner} from {begin} on ({bar.booking.name}), and {_stays(gang)}. "
-                f"A job that ends by {begin} may start now: declare spec.expectedDuration."
+                f"A job that ends by {begin} may start now: declare spec.expectedDuration{_of_which(gang)}."
             )
         return Wait(gang.key, gang.uid, WaitReason.RESERVED_FOR_OTHER, text)
 
@@ -72,3 +72,9 @@ def _stays(gang: Gang) -> str:
     if gang.expected is None or gang.expected.source is Source.ASSUMED:
         return "nothing is known of how long this job runs, which is taken for a day"
     return "this job would still run then"
+
+
+def _of_which(gang: Gang) -> str:
+    """Say by how much it would not be taken at its word, so that it declares what helps."""
+    percent = or_assumed(gang.expected).percent_of_declared
+    return "" if percent == 100 else f", of which jobs like it run {percent} %"

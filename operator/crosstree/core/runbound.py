@@ -28,7 +28,9 @@ def bounded(known: Expectation, bound: RunBound | None) -> Expectation:
     if bound is None:
         return known
     if known.confidence <= 0:
-        return Expectation(bound.seconds, Source.BOUND, DECLARED_CONFIDENCE, bound.seconds)
+        return Expectation(
+            bound.seconds, Source.BOUND, DECLARED_CONFIDENCE, bound.seconds, known.percent_of_declared
+        )
     return capped(known, bound.seconds)
 
 

@@ -95,7 +95,8 @@ class Expectation:
         source: Where that is from.
         confidence: 0 to 1.
         at_most: Seconds after which it is ended, at whatever size it runs; None where nothing ends it.
-        percent_of_declared: How much of what is declared was taken for `seconds`; 100 for its author's very word.
+        percent_of_declared: How much of what is declared was taken for `seconds`, 100 for its author's very word; or of
+            what would be declared, where nothing is.
         declared: What `seconds` would be by its author's very word; None where it is.
     """
 

@@ -8,16 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crosstree.core.calendar import Booking
 from crosstree.core.cluster import Queue
+from crosstree.core.cycle import run_cycle
 from crosstree.core.durations import RECENT, Lesson, Run, learn, percent_of, runs
 from crosstree.core.expect import DECLARED_CONFIDENCE, at_size, expected, left
 from crosstree.core.job import Job, Placement, Progress
 from crosstree.core.plan import NodeShare
-from crosstree.core.queues import RunBound
+from crosstree.core.policy import Policy
+from crosstree.core.queues import QueueSpec, RunBound
 from crosstree.core.runbound import bounded, expected_in
+from crosstree.core.ways import alone, ways_out
 from crosstree.core.workload import Expectation, Source
 from crosstree.status.queue import Standing, build
 from crosstree.translate.stored import lessons
+from tests.support.builders.core import H100, a_gang, a_pool, a_snapshot
 from tests.support.builders.jobs import a_job
 
 HOUR = 3600.0
@@ -91,6 +96,28 @@ def test_a_sweep_of_one_name_over_many_sizes_corrects_no_other_name() -> None:
 
 def test_the_habit_of_one_other_kind_of_job_corrects_nobody_else() -> None:
     assert for_bert(ran(*(50,) * RECENT, pattern="sweep-#")) is FOUR_HOURS
+
+
+def test_who_declares_nothing_carries_what_would_be_taken_of_a_declaration() -> None:
+    assert expected(None, "bert-9", 16, ran(200, 200, 200)).percent_of_declared == 200
+    assert expected(None, "bert-9", 16, ran(5, 50, 500)).percent_of_declared == 100
+    unsure = replace(expected(None, "bert-9", 16, ran(200, 200, 200)), confidence=0.0)
+    assert bounded(unsure, RunBound("q", HOUR)).percent_of_declared == 200
+
+
+def test_a_declaration_offered_to_who_made_none_helps_after_it_was_corrected() -> None:
+    now, taught = 1e6, ran(200, 200, 200)
+    booking = Booking("b", H100, 64, start=now + HOUR, duration=HOUR)
+    view = replace(a_snapshot(a_pool(leaves=2, nodes=4)), queues=(QueueSpec("q", calendar=(booking,)),))
+    gang = replace(
+        a_gang(1, name="bert-9"), expected=replace(expected(None, "bert-9", 16, taught), seconds=9 * HOUR)
+    )
+    assert alone(view, gang, Policy(), now) is None
+    assert [way.change for way in ways_out(view, gang, Policy(), now)] == ["with spec.expectedDuration: 30m"]
+    declares = expected(replace(FOUR_HOURS, seconds=HOUR / 2), "bert-9", 16, taught)
+    assert alone(view, replace(gang, expected=declares), Policy(), now) is not None
+    (wait,) = run_cycle(replace(view, gangs=(gang,)), Policy(), now).decisions
+    assert "declare spec.expectedDuration, of which jobs like it run 200 %." in wait.message
 
 
 def test_who_declares_nothing_teaches_nothing_of_declarations() -> None:
