@@ -32,7 +32,8 @@ def length_in(queues: list[Json], raw: Json) -> Json:
         SpecError: the job can't be understood.
     """
     from crosstree import translate
-    from crosstree.core.runbound import expected_in
+    from crosstree.core.expect import work_done
+    from crosstree.core.runbound import bounded, run_bound, unbounded_in
 
     known: dict[str, Queue] = {}
     for one in queues:
@@ -41,11 +42,15 @@ def length_in(queues: list[Json], raw: Json) -> Json:
         except SpecError:  # the operator goes by the others, too
             continue
         known[found.name] = found
-    expected = expected_in(known, translate.job(raw))
+    job = translate.job(raw)
+    rest, safe = unbounded_in(known, job), work_done(job)
+    expected = bounded(rest, run_bound(job.queue, known))
     return {
         "declared": raw["spec"].get("expectedDuration"),
         "percentOfDeclared": expected.percent_of_declared if raw["spec"].get("expectedDuration") else 100,
         "expected": duration.text(expected.seconds),
+        "safe": duration.text(safe) if safe > 0 else None,
+        "ended": expected.seconds < rest.seconds,
         "source": expected.source.value,
         "confidence": round(100 * expected.confidence),
     }
@@ -53,16 +58,30 @@ def length_in(queues: list[Json], raw: Json) -> Json:
 
 def sentence(length: Json) -> str:
     """Say it in one sentence."""
-    expected, percent = length["expected"], length["percentOfDeclared"]
+    expected = length["expected"]
     if length["source"] == "Bound":
         return f"Nothing is known of how long it runs, but that its queue ends it after {expected}."
     if length["source"] == "Assumed":
         return "Nothing is known of how long it runs: it has no spec.expectedDuration, and no job like it has ended."
+    because = _because(length)
+    if length["safe"]:
+        because += f", and {length['safe']} of its work is safe"
+    rest = " for what is left" if length["safe"] else ""
+    if length["ended"]:
+        return f"{because}: it is expected to run {expected}{rest}, for its queue ends it then."
+    if length["safe"] or (length["source"] == "Declared" and length["percentOfDeclared"] != 100):
+        return f"{because}: it is expected to run {expected}{rest}."
+    like = "jobs like it did" if length["source"] == "Learned" else "it declares"
+    return f"It is expected to run {expected}, as {like}."
+
+
+def _because(length: Json) -> str:
+    from crosstree.core.expect import LEAST, MOST
+
     if length["source"] == "Learned":
-        return f"It is expected to run {expected}, as jobs like it did."
+        return "Jobs like it ran longer" if length["ended"] else "Jobs like it tell how long it runs"
+    percent = length["percentOfDeclared"]
     if percent == 100:
-        return f"It is expected to run {expected}, as it declares."
-    return (
-        f"It declares {length['declared']}, and jobs like it run {percent} % of what they declare: "
-        f"it is expected to run {expected}."
-    )
+        return f"It declares {length['declared']}"
+    beyond = {LEAST: " or less", MOST: " or more"}.get(percent, "")
+    return f"It declares {length['declared']}, and jobs like it run {percent} %{beyond} of what they declare"

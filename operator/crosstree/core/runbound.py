@@ -41,7 +41,12 @@ def expected_in(queues: Mapping[str, Queue], job: Job) -> Expectation:
         queues: JobQueues by name, with what they have learned.
         job: The job, with what its author declares.
     """
+    return bounded(unbounded_in(queues, job), run_bound(job.queue, queues))
+
+
+def unbounded_in(queues: Mapping[str, Queue], job: Job) -> Expectation:
+    """Return the same as if no queue bounded how long it runs."""
     queue, gang = queues.get(job.queue), job.gang
     lessons = queue.lessons if queue is not None else ()
     whole = expected(gang.expected, job.name, gang.workers * gang.devices, lessons)
-    return bounded(left(whole, work_done(job)), run_bound(job.queue, queues))
+    return left(whole, work_done(job))

@@ -8,7 +8,7 @@ import pytest
 
 from crosstree.base.clock import SystemClock, to_rfc3339
 from crosstree.cli.explain import draw, said_of
-from crosstree.cli.length import length_in
+from crosstree.cli.length import length_in, sentence
 from crosstree.cli.output import console
 from crosstree.cli.status import draw_jobs, job_facts
 
@@ -198,3 +198,66 @@ def complete_job(declared: str | None) -> dict[str, Any]:
         **({} if declared is None else {"expectedDuration": declared}),
     }
     return {**a_job("Running", placement=PLACEMENT), "spec": spec}
+
+
+def half_done(declared: str | None) -> dict[str, Any]:
+    """Build a job that was started again with three hours of its work safe."""
+    raw = complete_job(declared)
+    restart = {"at": "2026-01-31T15:30:00Z", "reason": "Preempted", "charged": False, "message": "x"}
+    raw["status"] |= {"attempt": 2, "startedAt": "2026-01-31T12:00:00Z", "restarts": [restart]}
+    raw["metadata"]["annotations"] = {"crosstree.dev/checkpointed-at": "2026-01-31T15:00:00Z"}
+    return raw
+
+
+def bounded_queue(**lesson: Any) -> dict[str, Any]:
+    """Build a queue that ends whatever runs for six hours."""
+    return {**a_queue(**lesson), "spec": {"maxRunTime": "6h"}}
+
+
+OFF_BY_HALF = {"recentSeconds": [60, 60, 60], "percentOfDeclared": [50, 50, 50]}
+TWICE = {"recentSeconds": [60, 60, 60], "percentOfDeclared": [200, 200, 200]}
+HARDLY = {"recentSeconds": [60, 60, 60], "percentOfDeclared": [1, 1, 1]}
+LONG = {"recentSeconds": [36_000, 36_000]}
+
+
+@pytest.mark.parametrize(
+    ("raw", "queue", "says"),
+    [
+        (
+            complete_job("4h"),
+            bounded_queue(**TWICE),
+            "It declares 4h, and jobs like it run 200 % of what they declare: it is expected to run 6h, for its queue "
+            "ends it then.",
+        ),
+        (
+            complete_job("10h"),
+            bounded_queue(recentSeconds=[60]),
+            "It declares 10h: it is expected to run 6h, for its queue ends it then.",
+        ),
+        (
+            complete_job(None),
+            bounded_queue(**LONG),
+            "Jobs like it ran longer: it is expected to run 6h, for its queue ends it then.",
+        ),
+        (
+            half_done("4h"),
+            a_queue(**OFF_BY_HALF),
+            "It declares 4h, and 3h of its work is safe: it is expected to run 1h for what is left.",
+        ),
+        (
+            half_done(None),
+            a_queue(**LONG),
+            "Jobs like it tell how long it runs, and 3h of its work is safe: it is expected to run 7h for what is "
+            "left.",
+        ),
+        (
+            complete_job("4h"),
+            a_queue(**HARDLY),
+            "It declares 4h, and jobs like it run 10 % or less of what they declare: it is expected to run 24m.",
+        ),
+    ],
+)
+def test_what_cuts_short_a_run_or_is_done_of_it_is_said(
+    raw: dict[str, Any], queue: dict[str, Any], says: str
+) -> None:
+    assert sentence(length_in([queue], raw)) == says
