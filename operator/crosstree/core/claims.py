@@ -11,7 +11,7 @@ That is what keeps two gangs from taking turns at one place; docs/explanation/pr
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from crosstree.core.queues import QueueSpec
 from crosstree.core.queuetree import tree_of
 from crosstree.core.quota import Accounts
 from crosstree.core.running import Running
-from crosstree.core.shortest import longer, stands_as_of
+from crosstree.core.shortest import longer, stands_as_of, waits_as_of
 from crosstree.core.workload import Gang
 
 _DEEP = 62
@@ -118,7 +118,7 @@ class Claims:
         if not self._guaranteed:
             return self._of_rank(gang, now)
         owing = self._accounts.owing(gang.queue, model, devices)
-        rank = self._rank(gang)
+        rank = self._rank(gang, waits_as_of)
         gains = sum(
             1 << depth
             for depth, page in self._payers(gang.queue)
@@ -166,7 +166,7 @@ class Claims:
 
         def place(at: int) -> tuple[_Rank, float, str]:
             one = self._running[at]
-            return self._rank(one.gang), one.began, one.gang.key
+            return self._rank(one.gang, stands_as_of), one.began, one.gang.key
 
         order = sorted(range(len(self._running)), key=place)
         above = {name: self._payers(name) for name in self._names}
@@ -175,16 +175,19 @@ class Claims:
             one = self._running[at]
             if one.leaving:
                 continue
-            rank = self._rank(one.gang)
+            rank = self._rank(one.gang, stands_as_of)
             for depth, page in above[one.gang.queue]:
                 if paid := page.pay(one, rank):
                     kept[at] |= 1 << depth
                     covered[at] |= (paid == one.devices) << depth
         self._kept[:], self._covered[:] = kept, covered
 
-    def _rank(self, gang: Gang) -> _Rank:
-        """Return what a gang has to be stopped for it, and covered before it: the smaller goes first."""
-        stands = stands_as_of(gang) if self._order is Order.SHORTEST_EXPECTED else 0.0
+    def _rank(self, gang: Gang, as_of: Callable[[Gang], float]) -> _Rank:
+        """Return what a gang has to be stopped for it, and covered before it: the smaller goes first.
+
+        One that asks ranks as it waits, one that runs as it stands, which is no later.
+        """
+        stands = as_of(gang) if self._order is Order.SHORTEST_EXPECTED else 0.0
         return -gang.priority, stands
 
     def _apart(self, queue: str) -> tuple[_Apart, _Apart]:

@@ -65,8 +65,9 @@ def expected(
     known = tuple(lessons)
     pattern, size = pattern_of(name), size_class(devices)
     of_size = [one for one in known if one.size == size]
+    of_name = [one for one in known if one.pattern == pattern]
     alike = [one for one in of_size if one.pattern == pattern]
-    percent = _percent(alike, of_size, known)
+    percent = _percent((alike, 1), (of_name, 1), (of_size, _NAMES), (known, _NAMES))
     if declared is not None:
         return declared if percent == 100 else _scaled(declared, percent)
     for chosen, most in ((alike, _ALIKE), (of_size, _SAME_SIZE), (known, _SAME_QUEUE)):
@@ -170,13 +171,16 @@ def _learned(seconds: list[int], most: float, percent: int) -> Expectation:
     return Expectation(longest, Source.LEARNED, round(sure, 2), percent_of_declared=percent)
 
 
-def _percent(alike: list[Lesson], of_size: list[Lesson], known: Iterable[Lesson]) -> int:
+def _percent(*kin: tuple[Iterable[Lesson], int]) -> int:
     """Return what to take of a declaration, by the nearest kin that declared often enough, if they were off alike.
 
     Where the nearest disagree nobody else is asked: of them it is known that declarations say little of each other.
     What comes of it is as sure as any declaration; that it needs many who agree makes up for its being a guess.
+
+    Args:
+        kin: The nearest first, each with the names that are needed.
     """
-    for chosen, names in ((alike, 1), (of_size, _NAMES), (known, _NAMES)):
+    for chosen, names in kin:
         telling = [one for one in chosen if one.percent_of_declared]
         percents = sorted(percent for one in telling for percent in one.percent_of_declared)
         if len(percents) >= _ENOUGH and len({one.pattern for one in telling}) >= names:

@@ -89,6 +89,11 @@ def test_a_size_that_was_not_there_yet_is_corrected_by_the_whole_queue() -> None
     assert for_bert(queue).seconds == 8 * HOUR
 
 
+def test_a_size_of_its_own_that_was_not_there_yet_is_corrected_by_its_name() -> None:
+    assert for_bert(ran(50, 50, 50, size=4)).seconds == 2 * HOUR
+    assert for_bert((*ran(50, 50, 50, size=4), *ran(200, 200, 200))).seconds == 8 * HOUR
+
+
 def test_a_sweep_of_one_name_over_many_sizes_corrects_no_other_name() -> None:
     sweep = tuple(one for size in (1, 2, 4, 8) for one in ran(1000, 1000, pattern="mine-#", size=size))
     assert for_bert(sweep) is FOUR_HOURS
