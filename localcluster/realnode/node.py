@@ -62,6 +62,9 @@ class Node:
 
     def kill(self) -> None:
         """Cut the power: everything on the node is gone at once and says nothing. Its disk is kept for `start`."""
+        # First the cable: processes that are killed still take leave of their peers, as no machine without power does.
+        if self._running(self.name):
+            network.plug(self._plan, self.name, in_=False)
         self._supervision.kill(self.name)
         deadline = time.monotonic() + 10
         while any(self._running(part(self.name, what)) for what in PARTS):
