@@ -20,6 +20,7 @@ import yaml
 from aiohttp import web
 
 import localcluster
+from crosstree.adapters.client import cut
 
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "host", "content-length"})
 T = TypeVar("T")
@@ -60,9 +61,8 @@ class ApiProxy:
         async with self._session.request(request.method, url, headers=kept, data=body or None) as answer:
             try:
                 yield answer
-            finally:  # a polite end of TLS waits for the server, and may outlast the proxy
-                if answer.connection is not None and answer.connection.transport is not None:
-                    answer.connection.transport.abort()
+            finally:
+                cut(answer)
 
     @staticmethod
     async def begun(request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:

@@ -246,7 +246,7 @@ class Api:
                     try:
                         yield answer
                     finally:
-                        _cut(answer)
+                        cut(answer)
                     return
             try:
                 await self._renew()
@@ -254,7 +254,7 @@ class Api:
                 raise Unavailable(f"{method} {path}: new credentials could not be had: {error}") from error
 
 
-def _cut(answer: aiohttp.ClientResponse) -> None:
+def cut(answer: aiohttp.ClientResponse) -> None:
     """Cut the connection of an answer that was not read to its end; a polite end of TLS waits for the server."""
     if answer.connection is not None and answer.connection.transport is not None:
         answer.connection.transport.abort()
