@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from crosstree.core import fit
+from crosstree.core.arrays import Int64
 from crosstree.core.capacity import Trial
 from crosstree.core.claims import Claims
 from crosstree.core.horizon import Horizon
@@ -19,6 +20,7 @@ from crosstree.core.policy import Order
 from crosstree.core.quota import Accounts
 from crosstree.core.roster import Roster
 from crosstree.core.snapshot import Snapshot
+from crosstree.core.topology import Fabric
 from tests.properties.test_placement import fleets
 from tests.properties.test_queues import CAPACITY, MODELS, NAMES, POOLS, QUEUES, held, trees
 from tests.support.builders.core import a_gang, a_snapshot
@@ -27,29 +29,40 @@ from tests.support.builders.running import NOW, running, with_running
 EXAMPLES = settings(max_examples=200)
 
 
-@EXAMPLES
-@given(st.data())
-def test_one_worker_goes_where_the_walk_through_the_levels_leads(data):
-    snapshot = a_snapshot(data.draw(fleets()))
-    fabric = snapshot.pools[0].fabric
-    count = len(snapshot.names)
-    slots = np.array(data.draw(st.lists(st.integers(0, 9), min_size=count, max_size=count)), np.int64)
-    depths = st.none() | st.integers(0, len(fabric.levels) - 1)
-    need = Need(1, required=data.draw(depths), preferred=data.draw(depths))
-    walked = _select(at_level(fabric, len(fabric.levels) - 1, slots), 1, need.required, need.preferred)
+def drawn_slots(data: st.DataObject, most: int = 9) -> tuple[Fabric, Int64]:
+    """Draw a fabric and what each of its nodes holds."""
+    fabric = a_snapshot(data.draw(fleets())).pools[0].fabric
+    count = len(fabric.levels[-1].names)
+    return fabric, np.array(
+        data.draw(st.lists(st.integers(0, most), min_size=count, max_size=count)), np.int64
+    )
+
+
+def assert_packed_as_walked(fabric: Fabric, slots: Int64, need: Need) -> None:
+    """Assert that a gang goes where the walk through all levels leads."""
+    nodes = at_level(fabric, len(fabric.levels) - 1, slots)
+    walked = _select(nodes, need.workers, need.required, need.preferred)
     found = pack(fabric, slots, need)
     if isinstance(found, Packed):
         np.testing.assert_array_equal(found.counts, walked)
+        np.testing.assert_array_equal(found.used, np.flatnonzero(walked))
     else:
         assert found == walked
 
 
 @EXAMPLES
 @given(st.data())
+def test_one_worker_goes_where_the_walk_through_the_levels_leads(data):
+    fabric, slots = drawn_slots(data)
+    depths = st.none() | st.integers(0, len(fabric.levels) - 1)
+    assert_packed_as_walked(fabric, slots, Need(1, required=data.draw(depths), preferred=data.draw(depths)))
+
+
+@EXAMPLES
+@given(st.data())
 def test_what_stops_a_gang_is_what_stops_it_from_being_packed(data):
-    fabric = a_snapshot(data.draw(fleets())).pools[0].fabric
-    count, deepest = len(fabric.levels[-1].names), len(fabric.levels) - 1
-    slots = np.array(data.draw(st.lists(st.integers(0, 3), min_size=count, max_size=count)), np.int64)
+    fabric, slots = drawn_slots(data, most=3)
+    deepest = len(fabric.levels) - 1
     depths, size = st.none() | st.integers(0, deepest), data.draw(st.integers(1, 3))
     need = Need(
         size * data.draw(st.integers(1, 5)),
@@ -212,28 +225,17 @@ def test_a_gang_that_only_looks_like_another_has_its_own_shape():
 @EXAMPLES
 @given(st.data())
 def test_a_gang_that_one_node_holds_goes_where_the_walk_through_the_levels_leads(data):
-    snapshot = a_snapshot(data.draw(fleets()))
-    fabric = snapshot.pools[0].fabric
-    count = len(snapshot.names)
-    slots = np.array(data.draw(st.lists(st.integers(0, 9), min_size=count, max_size=count)), np.int64)
+    fabric, slots = drawn_slots(data)
     workers = data.draw(st.integers(1, 9))
-    need = Need(workers, preferred=data.draw(st.none() | st.integers(0, len(fabric.levels) - 1)))
-    walked = _select(at_level(fabric, len(fabric.levels) - 1, slots), workers, None, need.preferred)
-    found = pack(fabric, slots, need)
-    if isinstance(found, Packed):
-        np.testing.assert_array_equal(found.counts, walked)
-        np.testing.assert_array_equal(found.used, np.flatnonzero(walked))
-    else:
-        assert found == walked
+    preferred = data.draw(st.none() | st.integers(0, len(fabric.levels) - 1))
+    assert_packed_as_walked(fabric, slots, Need(workers, preferred=preferred))
 
 
 @EXAMPLES
 @given(st.data())
 def test_items_left_in_question_hold_what_they_held_among_all(data):
-    snapshot = a_snapshot(data.draw(fleets()))
-    fabric = snapshot.pools[0].fabric
-    count, narrowest = len(snapshot.names), len(fabric.levels) - 1
-    slots = np.array(data.draw(st.lists(st.integers(0, 9), min_size=count, max_size=count)), np.int64)
+    fabric, slots = drawn_slots(data)
+    count, narrowest = len(slots), len(fabric.levels) - 1
     level = fabric.levels[depth := data.draw(st.integers(0, narrowest))]
     chosen = np.array(sorted(data.draw(st.sets(st.integers(0, level.size - 1), min_size=1))), np.int64)
     inside = np.where(np.isin(level.domain, chosen), slots, 0)
