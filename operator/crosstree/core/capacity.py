@@ -16,6 +16,8 @@ import numpy as np
 from crosstree.core import fit, spares
 from crosstree.core.arrays import Bool, Int32, Int64
 from crosstree.core.candidates import Candidate, in_preference, offers
+from crosstree.core.placement.need import Need
+from crosstree.core.placement.pack import shortfall
 from crosstree.core.running import Running
 from crosstree.core.shapes import EMPTY_GRAIN, grain_of
 from crosstree.core.snapshot import Pool, Snapshot
@@ -126,6 +128,10 @@ class Trial:
             known.slots[here] = np.where(allowed[here], slots[here], 0)
             known.seen = len(self._touched)
         return known.slots
+
+    def holds(self, gang: Gang, pool: Pool, need: Need) -> bool:
+        """Say whether the pool has room for what the gang needs there, on nodes that it may take now."""
+        return shortfall(pool.fabric, self.open_slots(gang, pool), need) is None
 
     def allowed(self, gang: Gang, pool: Pool) -> Bool:
         """Say which nodes of the pool a gang may use, whatever is free there: Bool (n,), in pool order.

@@ -25,7 +25,7 @@ from crosstree.core.policy import Policy
 from crosstree.core.purse import Overdraft, Purse
 from crosstree.core.quota import Accounts, Answers, Excess
 from crosstree.core.reserve import SURE, Search
-from crosstree.core.sizes import sizes_of, smallest, up_to
+from crosstree.core.sizes import sizes_of, smallest, smallest_devices, up_to
 from crosstree.core.snapshot import NodeState, Snapshot
 from crosstree.core.tried import Shapes, Tried
 from crosstree.core.workload import Gang
@@ -111,7 +111,7 @@ class Desk:
 
     def limit(self, gang: Gang) -> Excess | None:
         """Return the limit that keeps a gang from starting on any model it takes; None where one is left to it."""
-        key = (gang.queue, gang.models, gang.vendor, _least(gang))
+        key = (gang.queue, gang.models, gang.vendor, smallest_devices(gang))
         known = self._limits.get(key)
         if known is None or known[0] is not self.accounts.answers:
             known = self._limits[key] = (self.accounts.answers, self._limit(gang))
@@ -122,7 +122,7 @@ class Desk:
         for pool in self.snapshot.pools:
             if not wanted(gang, pool):
                 continue
-            broken = self.accounts.excess(gang.queue, pool.profile.id, _least(gang))
+            broken = self.accounts.excess(gang.queue, pool.profile.id, smallest_devices(gang))
             if broken is None:
                 return None
             first = first or broken
@@ -130,7 +130,7 @@ class Desk:
 
     def affords(self, gang: Gang, model: str) -> bool:
         """Say whether the quotas of its queue let a gang start on a model, at its smallest size at least."""
-        return self.accounts.excess(gang.queue, model, _least(gang)) is None
+        return self.accounts.excess(gang.queue, model, smallest_devices(gang)) is None
 
     def affordable(self, gang: Gang, model: str) -> tuple[int, ...]:
         """Return the sizes that the quotas of its queue let a gang have on a model, the largest first."""
@@ -277,8 +277,3 @@ def _goes_on(gang: Gang) -> bool:
 
 def _opening(overdraft: Overdraft) -> float:
     return inf if overdraft.opens is None else overdraft.opens
-
-
-def _least(gang: Gang) -> int:
-    """Count the accelerators of the smallest size it starts with."""
-    return smallest(gang) * gang.devices

@@ -8,6 +8,7 @@ from functools import cached_property
 from crosstree.core.candidates import wanted
 from crosstree.core.plan import Forecast
 from crosstree.core.quota import Accounts
+from crosstree.core.sizes import smallest_devices
 from crosstree.core.snapshot import Pool
 from crosstree.core.timeline import Leaver, Timeline
 from crosstree.core.workload import Gang
@@ -30,7 +31,7 @@ class Expiry:
         of one queue, size and models.
         """
         models = tuple(sorted({one.profile.id for one in self._pools if wanted(gang, one)}))
-        devices = (gang.sizes[-1] if gang.sizes else gang.workers) * gang.devices
+        devices = smallest_devices(gang)
         key = (gang.queue, models, devices)
         if key not in self._known:
             found = [self._on(gang.queue, model, devices) for model in models]

@@ -181,7 +181,7 @@ def _would_start(gang: Gang, pool: Pool, trial: Trial) -> bool:
     need = judge(gang, pool, trial.snapshot.allocatable)
     if not isinstance(need, Need):
         return False
-    return shortfall(pool.fabric, trial.open_slots(gang, pool), need) is None
+    return trial.holds(gang, pool, need)
 
 
 def _nowhere(gang: Gang, snapshot: Snapshot, rejected: Sequence[Rejection]) -> tuple[WaitReason, str]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from crosstree.base.clock import LAST
-from crosstree.core.candidates import Candidate
 from crosstree.core.desk import Desk
 from crosstree.core.expect import or_assumed, trusted
 from crosstree.core.explain import size_of
 from crosstree.core.fence import Bar
-from crosstree.core.placement.pack import shortfall
 from crosstree.core.plan import Wait, WaitReason
 from crosstree.core.refused import Refused
 from crosstree.core.tried import Shape
@@ -51,13 +49,9 @@ class BookingWords:
             trial, model = self._desk.trial, bar.booking.model
             here = [each for each in trial.candidates(gang) if each.pool.profile.id == model]
             with self._desk.horizon.as_of(one.ahead):
-                fits = any(self._holds(gang, each) for each in here)
+                fits = any(self._desk.trial.holds(gang, each.pool, each.need) for each in here)
             self._fits[key] = fits and self._desk.affords(gang, model)
         return self._fits[key]
-
-    def _holds(self, gang: Gang, candidate: Candidate) -> bool:
-        slots = self._desk.trial.open_slots(gang, candidate.pool)
-        return shortfall(candidate.pool.fabric, slots, candidate.need) is None
 
 
 def moment(at: float, now: float) -> str:

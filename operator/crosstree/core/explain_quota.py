@@ -10,12 +10,12 @@ from dataclasses import replace
 from math import floor
 
 from crosstree.base.words import listed
-from crosstree.core.candidates import Candidate, candidates, wanted
+from crosstree.core.candidates import candidates, wanted
 from crosstree.core.desk import Desk
-from crosstree.core.placement.pack import shortfall
 from crosstree.core.plan import Wait, WaitReason
 from crosstree.core.queues import ANY_MODEL
 from crosstree.core.quota import Excess
+from crosstree.core.sizes import smallest, smallest_devices
 from crosstree.core.workload import Gang
 
 SHOWN = 3
@@ -49,7 +49,7 @@ class QuotaWords:
 
     def bars(self, gang: Gang) -> Bars:
         """Return which models quotas keep a gang from; none where none has a limit. O(pools times depth)."""
-        accounts, devices = self._desk.accounts, asked(gang)
+        accounts, devices = self._desk.accounts, smallest_devices(gang)
         same = (gang.queue, gang.models, gang.vendor, devices)
         known = self._bars.get(same)
         if known is None:
@@ -85,16 +85,12 @@ class QuotaWords:
         trial, snapshot = self._desk.trial, self._desk.snapshot
         pools = [one for one in snapshot.pools if one.profile.id == model]
         accepted = candidates(gang, pools, trial.free, snapshot.allocatable)[0]
-        return any(self._holds(gang, one) for one in accepted)
-
-    def _holds(self, gang: Gang, candidate: Candidate) -> bool:
-        slots = self._desk.trial.open_slots(gang, candidate.pool)
-        return shortfall(candidate.pool.fabric, slots, candidate.need) is None
+        return any(trial.holds(gang, one.pool, one.need) for one in accepted)
 
     def _sentence(self, gang: Gang, model: str, excess: Excess, *, fits: bool) -> str:
         """Say what is asked for, whose limit stands in the way, who holds what is under it, and what would help."""
-        workers = gang.sizes[-1] if gang.sizes else gang.workers
-        rate = excess.asked / asked(gang)
+        workers = smallest(gang)
+        rate = excess.asked / smallest_devices(gang)
         what = f"{_workers(workers)} of {gang.devices} {model} are {_amount(excess.asked)} accelerators"
         if excess.model == ANY_MODEL and rate != 1:
             what += f" at exchange rate {rate:g}"
@@ -140,11 +136,6 @@ class QuotaWords:
                         of = self._holders.setdefault((queue, model), {})
                         of.setdefault(namespace, []).append(name)
         return self._holders
-
-
-def asked(gang: Gang) -> int:
-    """Count the accelerators of the smallest size a gang starts with."""
-    return (gang.sizes[-1] if gang.sizes else gang.workers) * gang.devices
 
 
 def _mentioned(bars: Bars) -> str:

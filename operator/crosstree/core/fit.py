@@ -43,6 +43,27 @@ def request_of(gang: Gang, pool: Pool, resources: tuple[str, ...]) -> Request:
     return _request(gang.requests, gang.devices, pool.resource, pool.column, resources)
 
 
+def vector_of(gang: Gang, pool: Pool, resources: tuple[str, ...]) -> Int64:
+    """Return what one worker takes, by column of a snapshot with these `resources`: int64 (R,), not to write on."""
+    return _vector(gang.requests, gang.devices, pool.resource, pool.column, resources)
+
+
+@lru_cache(maxsize=4096)  # few vectors, many gangs
+def _vector(
+    requests: tuple[tuple[str, int], ...],
+    devices: int,
+    resource: str,
+    column: int,
+    resources: tuple[str, ...],
+) -> Int64:
+    request = _request(requests, devices, resource, column, resources)
+    found = np.zeros(len(resources), np.int64)
+    for at, amount in (*request.others, (column, devices)):
+        found[at] += amount
+    found.setflags(write=False)
+    return found
+
+
 @lru_cache(maxsize=4096)  # asked for dozens of times a gang and cycle, of a few shapes
 def _request(
     requests: tuple[tuple[str, int], ...],

@@ -44,18 +44,11 @@ def tenants(snapshot: Snapshot, pool: Pool) -> Tenants:
     place = np.full(len(snapshot.names), -1, np.int64)
     place[pool.nodes] = np.arange(len(pool.nodes))
     amounts = np.zeros((len(snapshot.running), len(snapshot.resources)), np.int64)
-    kinds: dict[tuple[object, ...], Int64] = {}  # few vectors, many gangs
     gangs, rows, counts = [], [], []
     for index, one in enumerate(snapshot.running):
         if one.pool != pool.name or one.leaving:
             continue
-        kind = (one.gang.requests, one.gang.devices)
-        if kind not in kinds:
-            request = fit.request_of(one.gang, pool, snapshot.resources)
-            kinds[kind] = np.zeros(len(snapshot.resources), np.int64)
-            for column, amount in (*request.others, (request.device_column, request.devices)):
-                kinds[kind][column] = amount
-        amounts[index] = kinds[kind]
+        amounts[index] = fit.vector_of(one.gang, pool, snapshot.resources)
         gangs.append(index)
         rows.append(one.rows)
         counts.append(one.counts)

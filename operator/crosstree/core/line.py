@@ -9,6 +9,7 @@ from operator import itemgetter
 from crosstree.core.policy import Order
 from crosstree.core.quota import Accounts
 from crosstree.core.shortest import waits_as_of
+from crosstree.core.sizes import smallest_devices
 from crosstree.core.workload import Gang
 
 _Standing = tuple[int, bool, float, str, str]
@@ -110,7 +111,7 @@ def _grown(gangs: Iterable[Gang], accounts: Accounts, order: Order) -> _Fork:
     """Return the part of the tree in which gangs wait."""
     queues: dict[str, list[_Place]] = {}
     rule = _RULES[order]
-    for place in sorted(((rule(gang), gang, _least(gang)) for gang in gangs), key=itemgetter(0)):
+    for place in sorted(((rule(gang), gang, smallest_devices(gang)) for gang in gangs), key=itemgetter(0)):
         queues.setdefault(place[1].queue, []).append(place)
     chains = {name: accounts.chain(name) for name in queues}
     forks = {name: _Fork(name) for chain in chains.values() for name in chain[1:]}
@@ -131,10 +132,6 @@ def _grown(gangs: Iterable[Gang], accounts: Accounts, order: Order) -> _Fork:
 def _key(child: _Fork | _Lane, accounts: Accounts) -> _Key:
     standing, gang, least = child.head
     return accounts.rank(child.queue, gang.models, least, beside=child.beside), standing
-
-
-def _least(gang: Gang) -> int:
-    return (gang.sizes[-1] if gang.sizes else gang.workers) * gang.devices
 
 
 def _standing(gang: Gang) -> _Standing:

@@ -72,17 +72,10 @@ class Roster:
         pool = np.fromiter((number.get(one.pool, -1) for one in running), np.int64, count=count)
         there = [at for at in range(count) if pool[at] >= 0]
         sizes = [len(running[at].rows) for at in there]
-        kinds: dict[tuple[object, ...], Int64] = {}  # few vectors, many gangs
         takes = np.zeros((len(there), len(snapshot.resources)), np.int64)
         for position, at in enumerate(there):
             one = running[at]
-            kind = (one.gang.requests, one.gang.devices, one.pool)
-            if kind not in kinds:
-                request = fit.request_of(one.gang, snapshot.pools[number[one.pool]], snapshot.resources)
-                kinds[kind] = np.zeros(len(snapshot.resources), np.int64)
-                for column, amount in (*request.others, (request.device_column, request.devices)):
-                    kinds[kind][column] += amount
-            takes[position] = kinds[kind]
+            takes[position] = fit.vector_of(one.gang, snapshot.pools[pool[at]], snapshot.resources)
         counts = [running[at].counts for at in there]
         rows = [running[at].rows for at in there]
         began = np.fromiter((one.began for one in running), np.float64, count=count)

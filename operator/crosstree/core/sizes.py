@@ -24,6 +24,11 @@ def smallest(gang: Gang) -> int:
     return sizes_of(gang)[-1]
 
 
+def smallest_devices(gang: Gang) -> int:
+    """Return the accelerators that it asks for at its smallest size."""
+    return smallest(gang) * gang.devices
+
+
 def smaller(gang: Gang, workers: int) -> tuple[int, ...]:
     """Return the legal sizes below `workers`, the largest first: what it can shrink to. None for a fixed gang."""
     return tuple(size for size in gang.sizes if size < workers)

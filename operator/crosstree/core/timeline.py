@@ -84,7 +84,6 @@ class Timeline:
     def __init__(self, trial: Trial, now: float) -> None:
         self._trial = trial
         self._now = now
-        self._vectors: dict[tuple[object, ...], Int64] = {}
         self._offered: dict[str, Int64] = {}
         self._booked: Releases | None = None
         self._seen: tuple[int, Taken | None] = (0, None)
@@ -117,17 +116,7 @@ class Timeline:
 
     def vector(self, gang: Gang, pool: Pool) -> Int64:
         """Return what one worker takes, by column of the snapshot, int64 (R,)."""
-        shape = (gang.requests, gang.devices, pool.name)
-        known = self._vectors.get(shape)
-        if known is None:
-            resources = self._trial.snapshot.resources
-            request = fit.request_of(gang, pool, resources)
-            known = np.zeros(len(resources), np.int64)
-            known[list(request.columns)] = request.amounts
-            if request.devices:
-                known[request.device_column] += request.devices
-            self._vectors[shape] = known
-        return known
+        return fit.vector_of(gang, pool, self._trial.snapshot.resources)
 
     def slots_by_age(self, request: fit.Request, pool: Pool, gone: int) -> Int64:
         """Count slots once the first so many of `by_age` are gone, with what is booked: int64 (n,), in pool order."""
