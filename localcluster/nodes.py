@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
 
 from localcluster.api import Api, Json
 from localcluster.errors import ApiError, StartError
@@ -120,6 +122,41 @@ def wait_played(api: Api, count: int, within: float = 60.0) -> None:
 
     if not eventually(enough, within, pause=0.1):
         raise StartError(f"kwok has not taken hold of all {count} simulated nodes after {within:.0f} s")
+
+
+def wait_taken_over(api: Api, since: datetime, within: float = 60.0) -> None:
+    """Wait until a kwok that was started again holds every node it has to play.
+
+    A request that the killed process had sent may still be carried out after its end; the lease it leaves belongs to
+    nobody, and the new process would wait until it runs out. So leases that are older than the start are deleted.
+
+    Args:
+        api: The cluster.
+        since: When the new process was started.
+        within: Seconds to wait.
+
+    Raises:
+        StartError: it does not hold all of them in time.
+    """
+    leases = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+
+    def held() -> bool:
+        played = {
+            n["metadata"]["name"] for n in api.get(f"/api/v1/nodes?labelSelector={MANAGED}%3Dkwok")["items"]
+        }
+        for lease in api.get(leases)["items"]:
+            name, renewed = lease["metadata"]["name"], lease["spec"].get("renewTime")
+            if name not in played:
+                continue
+            if renewed and datetime.fromisoformat(renewed) >= since:
+                played.remove(name)
+            else:
+                with suppress(ApiError):  # it is gone already
+                    api.delete(f"{leases}/{name}")
+        return not played
+
+    if not eventually(held, within, pause=0.1):
+        raise StartError(f"kwok has not taken hold of its nodes {within:.0f} s after it was started again")
 
 
 def eventually(holds: Callable[[], bool], within: float, pause: float = 0.05) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 from localcluster import audit as audit_log
@@ -115,12 +116,18 @@ class Running:
         self._running.supervision.kill(component, signum)
 
     def start_component(self, component: str, within: float = 60.0) -> None:
-        """Start a component that is down, on its old ports and data; waits for the API server to be ready again."""
+        """Start a component that is down, on its old ports and data.
+
+        Waits for the API server to be ready again, and for kwok to hold its nodes.
+        """
         self._check(component)
+        started = datetime.now(UTC)
         if component == "kwok":
             # The old process holds the nodes' leases; the new one would wait until they run out.
             self.api.delete("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
         self._running.supervision.start(component)
+        if component == "kwok":
+            nodes.wait_taken_over(self.api, started, within)
         if component in ("etcd", "kube-apiserver") and not nodes.eventually(
             lambda: startup.answers(self.api, "/readyz"), within
         ):
@@ -130,6 +137,15 @@ class Running:
         """Kill a component and start it again."""
         self.kill(component)
         self.start_component(component)
+
+    def reconnect(self) -> None:
+        """Start kube-scheduler and kwok again after the API server was away for more than a few seconds.
+
+        By themselves they look again up to a minute after it is back: their client doubles its pauses up to 30 s, and
+        adds up to as much by chance.
+        """
+        self.restart("kube-scheduler")
+        self.restart("kwok")
 
     def _check(self, component: str) -> None:
         known = [*components.START_ORDER, *(self._real.commands() if self._real else ())]

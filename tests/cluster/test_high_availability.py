@@ -164,6 +164,7 @@ def test_an_api_server_that_is_away_harms_nobody(world: Operated, start: Start) 
     assert first.ended(within=30) == 1
     eventually(lambda: time.monotonic() - gone > 15, within=30)
     world.local.start_component("kube-apiserver")
+    world.local.reconnect()
     leader(world.kubectl, name(second))
     world.apply(a_job("next", workers=2))
     world.runs("next")

@@ -136,3 +136,4 @@ def test_it_stops_while_the_api_server_is_away(cluster: ControlPlane, tmp_path: 
             assert operator.stop(within=15) == 0
         finally:
             cluster.local.start_component("kube-apiserver")
+            cluster.local.reconnect()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -75,8 +76,27 @@ def test_pods_run_soon_after_kwok_was_restarted(cluster: Cluster, namespace: str
     path = f"/api/v1/namespaces/{namespace}/pods"
     cluster.api.post(path, a_pod("next"))
     eventually(
-        lambda: cluster.api.get(f"{path}/next")["status"].get("phase"), lambda phase: phase == "Running"
+        lambda: cluster.api.get(f"{path}/next"),
+        lambda pod: pod["status"].get("phase") == "Running",
+        within=60,
     )
+
+
+def test_a_lease_that_a_killed_kwok_still_took_keeps_nobody_waiting(cluster: Cluster) -> None:
+    """A request sent before the end may be carried out after it: the lease belongs to nobody."""
+    name = nodes.simulated_nodes(cluster.api)[0]["metadata"]["name"]
+    leases = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+    cluster.kill("kwok")
+    cluster.api.delete(f"{leases}/{name}")
+    taken = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    orphan = {"holderIdentity": "dead", "leaseDurationSeconds": 3600, "renewTime": taken}
+    cluster.api.post(leases, {"metadata": {"name": name}, "spec": orphan})
+    started = datetime.now(UTC)
+    cluster._running.supervision.start("kwok")
+
+    nodes.wait_taken_over(cluster.api, started)
+
+    assert cluster.api.get(f"{leases}/{name}")["spec"]["holderIdentity"] != "dead"
 
 
 def test_unknown_component_is_refused_with_the_known_ones(cluster: Cluster) -> None:
