@@ -104,8 +104,10 @@ class Claims:
         self._known: dict[tuple[str, int, str, frozenset[str], int], Grounds] = {}
         self._by_priority: dict[int, Grounds] = {}
         """Where nothing is guaranteed."""
-        if self._guaranteed:
-            self._cover()
+        self._paid = False
+        """Whether it is known what guarantees pay for: nobody needs it until somebody has a claim."""
+        none = np.zeros(len(running), np.bool_)
+        self._nobody = Grounds(none, none, none)
 
     def on(self, gang: Gang, model: str, devices: int, now: float) -> Grounds:
         """Return which running gangs may make room for a gang that would take so many accelerators of a model.
@@ -118,6 +120,11 @@ class Claims:
         if not self._guaranteed:
             return self._of_rank(gang, now)
         owing = self._accounts.owing(gang.queue, model, devices)
+        lower = self._lower(gang, now)
+        if not owing and not lower.any():
+            return self._nobody
+        if not self._paid:
+            self._cover()
         rank = self._rank(gang, waits_as_of)
         gains = sum(
             1 << depth
@@ -125,11 +132,11 @@ class Claims:
             if depth < self._deepest and page.up_to(rank).covers(model, devices)
         )
         if self._order is not Order.AGE:  # whom a gang may have stopped depends on its own length
-            return self._by(gang.queue, self._lower(gang, now), model, owing, gains)
+            return self._by(gang.queue, lower, model, owing, gains)
         key = (gang.queue, gang.priority, model, owing, gains)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = self._by(gang.queue, self._lower(gang, now), model, owing, gains)
+            known = self._known[key] = self._by(gang.queue, lower, model, owing, gains)
         return known
 
     def _of_rank(self, gang: Gang, now: float) -> Grounds:
@@ -163,6 +170,7 @@ class Claims:
 
     def _cover(self) -> None:
         """Find what each guarantee pays for: the highest priority first, then by age, or by where they stand."""
+        self._paid = True
 
         def place(at: int) -> tuple[_Rank, float, str]:
             one = self._running[at]

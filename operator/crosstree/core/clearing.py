@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from crosstree.core.alike import Shape
 from crosstree.core.arrays import Bool
 from crosstree.core.claims import Claims, Grounds
 from crosstree.core.ground import Tenants
 from crosstree.core.plan import Promise
 from crosstree.core.roster import Roster
-from crosstree.core.tried import Shape
 from crosstree.core.workload import Gang
 
 

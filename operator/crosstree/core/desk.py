@@ -11,6 +11,7 @@ from math import inf
 
 import numpy as np
 
+from crosstree.core.alike import Asking
 from crosstree.core.booked import effective
 from crosstree.core.candidates import wanted
 from crosstree.core.capacity import Trial
@@ -27,7 +28,7 @@ from crosstree.core.quota import Accounts, Answers, Excess
 from crosstree.core.reserve import SURE, Search
 from crosstree.core.sizes import sizes_of, smallest, smallest_devices, up_to
 from crosstree.core.snapshot import NodeState, Snapshot
-from crosstree.core.tried import Shapes, Tried
+from crosstree.core.tried import Tried, Vain
 from crosstree.core.workload import Gang
 
 UNKEPT = 0.5
@@ -58,17 +59,14 @@ class Desk:
     fence: Fence | None = None
     """What bookings keep others from; None where nothing is booked."""
     clearing: Clearing = field(default_factory=Clearing)
-    shapes: Shapes = field(default_factory=Shapes)
-    _tried: Tried = field(init=False)
+    _tried: Tried = field(default_factory=Tried)
     _due: list[float] = field(default_factory=list)
+    vain: dict[Asking, Vain] = field(default_factory=dict)
+    """Turns that were in vain, and are for whoever asks for the same."""
     _told: list[int] = field(default_factory=lambda: [0])
     """How many gangs have been told when they start."""
     _limits: dict[tuple[object, ...], tuple[Answers, Excess | None]] = field(default_factory=dict)
     """Answers of `limit` by what it asks of a gang, each with the bookings it holds for."""
-
-    def __post_init__(self) -> None:
-        """Let what has failed share the numbers of shapes."""
-        object.__setattr__(self, "_tried", Tried(self.shapes))
 
     def book(self, gang: Gang, place: Place) -> Place:
         """Take a place that is on the trial already into the accounts as well."""
@@ -201,6 +199,11 @@ class Desk:
         if backfill is not Backfill.CONSERVATIVE:
             most = 1 if backfill is Backfill.EASY else 0
         return len(self.horizon.reservations) < most
+
+    @property
+    def told_all(self) -> bool:
+        """Tell whether as many have been told when they start as ever are in a cycle."""
+        return self._told[0] >= self.policy.reservations and not self.keeps_places
 
     def foresee(self, gang: Gang) -> Forecast | None:
         """Say when the limits that keep a gang from starting are expected to leave room for it; None if unknown."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from crosstree.base.clock import LAST
+from crosstree.core.alike import Shape, shape_of
 from crosstree.core.desk import Desk
 from crosstree.core.expect import or_assumed, trusted
 from crosstree.core.explain import size_of
 from crosstree.core.fence import Bar
 from crosstree.core.plan import Wait, WaitReason
 from crosstree.core.refused import Refused
-from crosstree.core.tried import Shape
 from crosstree.core.workload import Gang, Source
 
 
@@ -44,7 +44,7 @@ class BookingWords:
 
     def _would_fit(self, one: Refused, bar: Bar) -> bool:
         gang = one.gang
-        key = (self._desk.shapes.of(gang), bar.booking.model, one.ahead, trusted(gang.expected))
+        key = (shape_of(gang), bar.booking.model, one.ahead, trusted(gang.expected))
         if key not in self._fits:
             trial, model = self._desk.trial, bar.booking.model
             here = [each for each in trial.candidates(gang) if each.pool.profile.id == model]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from crosstree.base.clock import LAST
+from crosstree.core.alike import Shape, shape_of
 from crosstree.core.budgets import HOUR
 from crosstree.core.desk import Desk
 from crosstree.core.explain import bounded
@@ -17,7 +18,6 @@ from crosstree.core.explain_quota import HOPELESS
 from crosstree.core.plan import Wait, WaitReason
 from crosstree.core.purse import Overdraft
 from crosstree.core.queues import ANY_MODEL
-from crosstree.core.tried import Shape
 from crosstree.core.workload import Gang
 
 _STEPS = 100
@@ -39,7 +39,7 @@ class BudgetWords:
 
     def verdict(self, gang: Gang, overdraft: Overdraft) -> Wait:
         """Explain a gang that budgets keep from all of its models; one that would never fit is told that."""
-        shape = self._desk.shapes.of(gang)
+        shape = shape_of(gang)
         if shape not in self._hopeless:
             found = self._by_room(gang)
             self._hopeless[shape] = found if found.reason in HOPELESS else None

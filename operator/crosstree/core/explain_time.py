@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from crosstree.base.clock import LAST
+from crosstree.core.alike import Shape, shape_of
 from crosstree.core.candidates import candidates
 from crosstree.core.desk import Desk
 from crosstree.core.expect import or_assumed, trusted
@@ -19,7 +20,6 @@ from crosstree.core.placement.pack import shortfall
 from crosstree.core.plan import Forecast, Wait, WaitReason
 from crosstree.core.refused import Refused
 from crosstree.core.sizes import smallest
-from crosstree.core.tried import Shape
 from crosstree.core.workload import Gang
 
 _ROUNDING = ((3_600.0, 60), (21_600.0, 300), (86_400.0, 1_800))
@@ -45,7 +45,7 @@ class TimeWords:
         if not one.ahead:
             return None
         gang, desk = one.gang, self._desk
-        shape = desk.shapes.of(gang)
+        shape = shape_of(gang)
         if shape not in self._fits:
             self._fits[shape] = "" if desk.search.hopeless(gang) else self._where_it_fits(gang)
         name = self._fits[shape]

@@ -6,18 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heapreplace
 from operator import itemgetter
 
+from crosstree.core.alike import Asking, asking
 from crosstree.core.policy import Order
-from crosstree.core.quota import Accounts
+from crosstree.core.quota import Accounts, Answers
 from crosstree.core.shortest import waits_as_of
-from crosstree.core.sizes import smallest_devices
 from crosstree.core.workload import Gang
 
 _Standing = tuple[int, bool, float, str, str]
 """Where a gang stands among those of its queue."""
 _Rule = Callable[[Gang], _Standing]
-_Key = tuple[tuple[float, float], _Standing]
-_Place = tuple[_Standing, Gang, int]
-"""Where a gang stands, who it is, and how many accelerators it asks for at least."""
+_Rank = tuple[float, float]
+_Key = tuple[_Rank, _Standing]
+_Place = tuple[_Standing, Gang, Asking]
+"""Where a gang stands, who it is, and what it asks for."""
 
 _UNSETTLED: _Key = ((0.0, 0.0), (0, False, 0.0, "", ""))
 
@@ -51,13 +52,34 @@ def line(gangs: Iterable[Gang], accounts: Accounts, order: Order = Order.AGE) ->
             fork.turn(accounts)
 
 
-class _Lane:
+class _Ranks:
+    """What a queue ranks with the gang at its head, by what that asks for, for as long as nothing is booked."""
+
+    __slots__ = ("_answers", "_known", "queue")
+    beside = False
+
+    def __init__(self, queue: str) -> None:
+        self.queue = queue
+        self._known: dict[Asking, _Rank] = {}
+        self._answers: Answers | None = None
+
+    def rank(self, gang: Gang, kind: Asking, accounts: Accounts) -> _Rank:
+        """Return what orders the queue among its neighbours: see `Accounts.rank`."""
+        if self._answers is not accounts.answers:
+            self._answers, self._known = accounts.answers, {}
+        known = self._known.get(kind)
+        if known is None:
+            known = self._known[kind] = accounts.rank(self.queue, gang.models, kind.least, beside=self.beside)
+        return known
+
+
+class _Lane(_Ranks):
     """The gangs of one queue; `beside` where queues stand below it, which they compete with."""
 
-    __slots__ = ("at", "beside", "empty", "gangs", "head", "queue")
+    __slots__ = ("at", "beside", "empty", "gangs", "head")
 
     def __init__(self, queue: str, gangs: Sequence[_Place], *, beside: bool) -> None:
-        self.queue = queue
+        super().__init__(queue)
         self.gangs = gangs
         self.beside = beside
         self.at = 0
@@ -72,14 +94,13 @@ class _Lane:
             self.head = self.gangs[self.at]
 
 
-class _Fork:
+class _Fork(_Ranks):
     """A queue with others below it, those first that go first."""
 
-    __slots__ = ("heap", "queue")
-    beside = False
+    __slots__ = ("heap",)
 
     def __init__(self, queue: str) -> None:
-        self.queue = queue
+        super().__init__(queue)
         self.heap: list[tuple[_Key, _Fork | _Lane]] = []
 
     @property
@@ -111,7 +132,7 @@ def _grown(gangs: Iterable[Gang], accounts: Accounts, order: Order) -> _Fork:
     """Return the part of the tree in which gangs wait."""
     queues: dict[str, list[_Place]] = {}
     rule = _RULES[order]
-    for place in sorted(((rule(gang), gang, smallest_devices(gang)) for gang in gangs), key=itemgetter(0)):
+    for place in sorted(((rule(gang), gang, asking(gang)) for gang in gangs), key=itemgetter(0)):
         queues.setdefault(place[1].queue, []).append(place)
     chains = {name: accounts.chain(name) for name in queues}
     forks = {name: _Fork(name) for chain in chains.values() for name in chain[1:]}
@@ -130,8 +151,8 @@ def _grown(gangs: Iterable[Gang], accounts: Accounts, order: Order) -> _Fork:
 
 
 def _key(child: _Fork | _Lane, accounts: Accounts) -> _Key:
-    standing, gang, least = child.head
-    return accounts.rank(child.queue, gang.models, least, beside=child.beside), standing
+    standing, gang, kind = child.head
+    return child.rank(gang, kind, accounts), standing
 
 
 def _standing(gang: Gang) -> _Standing:

@@ -55,6 +55,9 @@ class WaitReason(Enum):
     RECOVERING = "Recovering"
     """The pods of an attempt that is over are still ending; the gang is placed again once they are gone."""
 
+    # Members are one of a kind; Enum itself would ask for the hash of the name.
+    __hash__ = object.__hash__
+
     @property
     def patient(self) -> bool:
         """True where it only waits for others to end. Which of these it is goes back and forth as they do."""

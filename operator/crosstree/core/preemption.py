@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crosstree.core.alike import asking
 from crosstree.core.arrays import Bool
 from crosstree.core.candidates import Candidate
 from crosstree.core.claims import Grounds
@@ -28,7 +29,6 @@ from crosstree.core.clearance import (
 )
 from crosstree.core.clearing_words import victims_names
 from crosstree.core.desk import Desk
-from crosstree.core.expect import trusted
 from crosstree.core.ground import Ground, tenants
 from crosstree.core.manners import Preemption
 from crosstree.core.placement.pack import shortfall
@@ -69,13 +69,10 @@ def propose(gang: Gang, desk: Desk) -> Promise | None:
 
     O(K log K) for K pairs of running gang and node; gangs alike that found nobody are not tried again in the cycle.
     """
-    notes, snapshot = desk.clearing, desk.snapshot
-    if snapshot.manners.preemption is Preemption.NEVER or not snapshot.running:
-        return None
+    notes, kind = desk.clearing, asking(gang)
+    alike, stays = (kind.shape, gang.queue, gang.priority), kind.stays
     notes.asked += 1
-    alike, stays = (desk.shapes.of(gang), gang.queue, gang.priority), trusted(gang.expected)
-    shortest = notes.hopeless.get(alike)
-    if (shortest is not None and stays >= shortest) or (*alike, stays) in notes.soon:
+    if searched_in_vain(gang, desk):
         return None
     if gang.promise is None and not may_search(desk):
         return None
@@ -101,6 +98,17 @@ def propose(gang: Gang, desk: Desk) -> Promise | None:
     _, promise = found
     hold(gang, promise, desk)
     return promise
+
+
+def searched_in_vain(gang: Gang, desk: Desk) -> bool:
+    """Say whether nobody can be stopped for a gang, whatever its turn: nobody may be, or one like it has found that."""
+    notes, snapshot = desk.clearing, desk.snapshot
+    if snapshot.manners.preemption is Preemption.NEVER or not snapshot.running:
+        return True
+    kind = asking(gang)
+    alike = (kind.shape, gang.queue, gang.priority)
+    shortest = notes.hopeless.get(alike)
+    return (shortest is not None and kind.stays >= shortest) or (*alike, kind.stays) in notes.soon
 
 
 def _candidates(gang: Gang, desk: Desk) -> list[Candidate]:

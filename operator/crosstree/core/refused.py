@@ -28,6 +28,7 @@ class Refused(NamedTuple):
         barred: What somebody has booked and it would take; None if nothing is.
         opens: The booking of its own queue that gives it its place when it comes into force; empty if none does.
         overdraft: The budget that stands in its way on every model it takes; None if none does.
+        again: It asks for what one before it asked for, and all else of its turn is the same.
     """
 
     gang: Gang
@@ -41,3 +42,4 @@ class Refused(NamedTuple):
     barred: Bar | None = None
     opens: str = ""
     overdraft: Overdraft | None = None
+    again: bool = False

@@ -12,6 +12,7 @@ from crosstree.core.preemption import propose
 from crosstree.core.promises import as_stored, begin
 from crosstree.core.purse import Overdraft
 from crosstree.core.refused import Refused
+from crosstree.core.vain import known_in_vain, note_in_vain
 from crosstree.core.workload import Gang
 
 
@@ -22,7 +23,9 @@ def start(gang: Gang, position: int, desk: Desk) -> tuple[Decision, ...] | Refus
         Its place; or orders to those who make room for it by a plan that is stored, with its own `Wait`; or why it
         waits otherwise.
     """
-    # 0. What no budget allows, nobody makes room for.
+    # 0. Who asks for what another asked for in vain gets the same answer; what no budget allows, nobody makes room for.
+    if (known := known_in_vain(gang, position, desk)) is not None:
+        return known
     allowed = desk.within_budget(gang)
     if isinstance(allowed, Overdraft):
         return Refused(gang, position, forecast=_opening(allowed), overdraft=allowed)
@@ -46,14 +49,21 @@ def start(gang: Gang, position: int, desk: Desk) -> tuple[Decision, ...] | Refus
     if promise := propose(gang, desk):
         return Refused(gang, position, limit, promise=as_stored(promise, gang, desk))
     # 3. Capacity that comes free; none is of use beyond a limit.
+    told_all = desk.told_all
     if limit is not None:
-        return Refused(gang, position, limit, forecast=desk.foresee(gang))
+        refused = Refused(gang, position, limit, forecast=desk.foresee(gang))
+        if told_all:
+            note_in_vain(refused, desk)
+        return refused
     ahead, barred = len(desk.horizon.reservations), desk.barred(gang)
     reservation = desk.reserve(gang)
     if (opening := desk.opening(gang, reservation)) is not None:
         opens, forecast = opening
         return Refused(gang, position, forecast=forecast, ahead=ahead, barred=barred, opens=opens)
-    return Refused(gang, position, reservation=reservation, ahead=ahead, barred=barred)
+    refused = Refused(gang, position, reservation=reservation, ahead=ahead, barred=barred)
+    if told_all:
+        note_in_vain(refused, desk)
+    return refused
 
 
 def _opening(overdraft: Overdraft) -> Forecast | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from crosstree.core.alike import Asking, Shape, asking, shape_of
 from crosstree.core.choose_model import Better
 from crosstree.core.clearing_words import waits
 from crosstree.core.desk import Desk
@@ -20,7 +21,6 @@ from crosstree.core.explain_quota import QuotaWords
 from crosstree.core.explain_time import TimeWords
 from crosstree.core.plan import Promise, Wait, WaitReason
 from crosstree.core.refused import Refused
-from crosstree.core.tried import Shape
 from crosstree.core.workload import Gang
 
 
@@ -31,62 +31,85 @@ def verdicts(refused: Iterable[Refused], desk: Desk) -> list[Wait]:
     """
     if not desk.policy.sentences:
         return [brief(one) for one in refused]
-    known: dict[tuple[Shape, str, str], Wait] = {}
-    counted: dict[Shape, Wait] = {}
-
-    def by_room(gang: Gang) -> Wait:  # no reservation changes what is counted: many queues ask the same
-        shape = desk.shapes.of(gang)
-        if shape not in counted:
-            counted[shape] = verdict(gang, desk.trial, desk.policy, Effort.COUNTS)
-        return counted[shape]
-
-    times, bookings = TimeWords(desk), BookingWords(desk)
-    budgets, quotas = BudgetWords(desk, by_room), QuotaWords(desk, by_room)
+    words = _Words(desk)
     result: list[Wait] = []
     barred: dict[str, int] = {}
     for one in refused:
-        gang, position = one.gang, one.position - barred.get(one.gang.queue, 0)
+        gang = one.gang
+        position = one.position - barred.get(gang.queue, 0)
         if one.promise is not None:
             result.append(promised(gang, one.promise, position, desk))
             continue
-        if one.overdraft is not None:
-            found: Wait | None = budgets.verdict(gang, one.overdraft)
-        elif one.better is not None:
-            found = by_choice(gang, one.better)
-        else:
-            found = bookings.kept_away(one) or times.held_off(one)
-        if found is None:
-            # Quotas are told of in the words of one namespace: it may know the names of its own jobs only.
-            bars = quotas.bars(gang)
-            told = (gang.queue, gang.key.partition("/")[0]) if bars else ("", "")
-            same = (desk.shapes.of(gang), *told)
-            if same not in known:
-                thorough = Effort.FULL if len(known) < desk.policy.explained_in_full else Effort.COUNTS
-                with desk.horizon.as_of(one.ahead):
-                    made = (
-                        quotas.verdict(gang, bars)
-                        if bars
-                        else verdict(gang, desk.trial, desk.policy, thorough)
-                    )
-                known[same] = replace(made, message=bounded(made.message, desk.policy))
-            found = known[same]
+        found = words.of(one)
         if found.reason.barred:
             barred[gang.queue] = barred.get(gang.queue, 0) + 1
             result.append(replace(found, key=gang.key, uid=gang.uid, had=gang.promise))
             continue
         forecast = one.reservation.forecast if one.reservation is not None else one.forecast
-        result.append(
-            Wait(
-                gang.key,
-                gang.uid,
-                found.reason,
-                times.with_time(found.message, one),
-                position=position,
-                forecast=forecast,
-                had=gang.promise,
-            )
-        )
+        message = found.message if forecast is None else words.times.with_time(found.message, one)
+        result.append(Wait(gang.key, gang.uid, found.reason, message, position, forecast, had=gang.promise))
     return result
+
+
+class _Words:
+    """Why gangs wait, in one sentence each, without when they are expected to start."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.times = TimeWords(desk)
+        self._bookings = BookingWords(desk)
+        self._budgets, self._quotas = BudgetWords(desk, self._by_room), QuotaWords(desk, self._by_room)
+        self._known: dict[tuple[Shape, str, str], Wait] = {}
+        self._counted: dict[Shape, Wait] = {}
+        self._again: dict[tuple[Asking, str, int], Wait] = {}
+
+    def of(self, one: Refused) -> Wait:
+        """Return why; whose it is, and when it is expected to start, are to be filled in."""
+        if not one.again:
+            return self._of(one)
+        key = (asking(one.gang), _namespace(one.gang), one.ahead)
+        found = self._again.get(key)
+        if found is None:
+            found = self._again[key] = self._of(one)
+        return found
+
+    def _of(self, one: Refused) -> Wait:
+        gang = one.gang
+        if one.overdraft is not None:
+            return self._budgets.verdict(gang, one.overdraft)
+        if one.better is not None:
+            return by_choice(gang, one.better)
+        return self._bookings.kept_away(one) or self.times.held_off(one) or self._short_of(one)
+
+    def _short_of(self, one: Refused) -> Wait:
+        """Say what there is too little of: quota, or room. Gangs of one shape share the sentence."""
+        desk, gang = self._desk, one.gang
+        # Quotas are told of in the words of one namespace: it may know the names of its own jobs only.
+        bars = self._quotas.bars(gang)
+        told = (gang.queue, _namespace(gang)) if bars else ("", "")
+        same = (shape_of(gang), *told)
+        if same not in self._known:
+            thorough = Effort.FULL if len(self._known) < desk.policy.explained_in_full else Effort.COUNTS
+            with desk.horizon.as_of(one.ahead):
+                made = (
+                    self._quotas.verdict(gang, bars)
+                    if bars
+                    else verdict(gang, desk.trial, desk.policy, thorough)
+                )
+            self._known[same] = replace(made, message=bounded(made.message, desk.policy))
+        return self._known[same]
+
+    def _by_room(
+        self, gang: Gang
+    ) -> Wait:  # no reservation changes what is counted: many queues ask the same
+        shape = shape_of(gang)
+        if shape not in self._counted:
+            self._counted[shape] = verdict(gang, self._desk.trial, self._desk.policy, Effort.COUNTS)
+        return self._counted[shape]
+
+
+def _namespace(gang: Gang) -> str:
+    return gang.key.partition("/")[0]
 
 
 def promised(gang: Gang, promise: Promise, position: int, desk: Desk) -> Wait:

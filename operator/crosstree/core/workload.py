@@ -121,8 +121,15 @@ class Told:
     start: float
 
 
+class _Kept:
+    """Room for what is worked out once of a gang, which never changes; no part of what it is: see `alike`."""
+
+    __slots__ = ("known",)
+    known: object
+
+
 @dataclass(frozen=True, slots=True)
-class Gang:
+class Gang(_Kept):
     """Workers that start together or not at all. All workers of a gang are alike.
 
     Attributes:
