@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from crosstree.core.arrays import Bool
+from crosstree.core.arrays import Bool, set_in
 from crosstree.core.candidates import Candidate
 from crosstree.core.capacity import Trial
 from crosstree.core.claims import Claims, Grounds
@@ -83,7 +83,7 @@ def roster_of(desk: Desk) -> Roster:
 def release_all(going: Bool, desk: Desk) -> None:
     """Book that some running gangs, Bool (V,), have gone. O(V + nodes they hold)."""
     roster = roster_of(desk)
-    which = np.flatnonzero(going)
+    which = set_in(going)
     if not len(which):
         return
     pairs = going[roster.who]

@@ -9,7 +9,7 @@ import numpy as np
 
 from crosstree.core import fit
 from crosstree.core.accelerator import Rule
-from crosstree.core.arrays import Float64, Int32, Int64
+from crosstree.core.arrays import Float64, Int32, Int64, set_in
 from crosstree.core.placement.need import Need
 from crosstree.core.snapshot import Pool
 
@@ -65,7 +65,7 @@ class Gains:
             pool: Where.
             need: What is asked for.
         """
-        mine = np.flatnonzero((place >= 0) & (most[place] > 0))
+        mine = set_in((place >= 0) & (most[place] > 0))
         place = place[mine]
         workers = most[place]
         if pool.profile.intra.rule is Rule.ALL_TO_ALL:

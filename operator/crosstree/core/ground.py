@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosstree.core import fit
-from crosstree.core.arrays import Bool, Int32, Int64
+from crosstree.core.arrays import Bool, Int32, Int64, set_in
 from crosstree.core.capacity import Trial
 from crosstree.core.running import Running
 from crosstree.core.shapes import EMPTY_GRAIN
@@ -110,7 +110,7 @@ class Ground:
         at = self.position[by_node]
         first = np.r_[True, at[1:] != at[:-1]]
         back = np.cumsum(self._amounts[by_node], axis=0)
-        start = np.flatnonzero(first)
+        start = set_in(first)
         node = np.cumsum(first) - 1
         before = np.where(start[:, None] > 0, back[np.maximum(start - 1, 0)], 0)
         slots = self._slots(at, back - before[node])

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from crosstree.core import fit
-from crosstree.core.arrays import Bool, Float64, Int8, Int32, Int64
+from crosstree.core.arrays import Bool, Float64, Int8, Int32, Int64, set_in
 from crosstree.core.snapshot import Pool
 
 
@@ -71,7 +71,7 @@ class Held:
 
     def taken_at(self, at: float, columns: Iterable[int]) -> dict[int, Int64]:
         """Return what reservations hold at an instant, by column, int64 (N,); nothing where none does."""
-        active = np.flatnonzero((self.since <= at) & (at < self.ends))
+        active = set_in((self.since <= at) & (at < self.ends))
         if not len(active):
             return {}
         rows = self.rows[active]
@@ -84,7 +84,7 @@ class Held:
         """Return what reservations hold at an instant on some nodes, int64 (m, R)."""
         result = np.zeros((len(rows), self.takes.shape[1]), np.int64)
         place = self._place(rows)[self.rows]
-        mine = np.flatnonzero((place >= 0) & (self.since <= at) & (at < self.ends))
+        mine = set_in((place >= 0) & (self.since <= at) & (at < self.ends))
         np.add.at(result, place[mine], self.takes[mine])
         return result
 
@@ -110,7 +110,7 @@ class Held:
 
     def _shrink(self, rows: Int32, takes: Int64, where: Bool) -> None:
         place = self._place(rows)[self.rows]
-        mine = np.flatnonzero((place >= 0) & where)
+        mine = set_in((place >= 0) & where)
         self._leaves[mine] -= takes[place[mine]]
         self._known.clear()
 

@@ -15,7 +15,7 @@ from math import isfinite
 import numpy as np
 
 from crosstree.core import fit
-from crosstree.core.arrays import Bool, Int8, Int32, Int64
+from crosstree.core.arrays import Bool, Int8, Int32, Int64, set_in
 from crosstree.core.capacity import Taken, Trial
 from crosstree.core.expect import at_size, or_assumed, trusted
 from crosstree.core.gains import Events
@@ -90,9 +90,7 @@ class Horizon:
             return slots
         self._count_bookings()
         until = self.now + _stays(gang)
-        return self._cut(
-            gang, pool, slots, np.flatnonzero((self.held.since < until) & (self.held.who < self._shown))
-        )
+        return self._cut(gang, pool, slots, set_in((self.held.since < until) & (self.held.who < self._shown)))
 
     @contextmanager
     def as_of(self, made: int) -> Iterator[None]:
@@ -135,9 +133,7 @@ class Horizon:
         slots = self.timeline.slots(request, pool, at, self.held.taken_at(at, columns))
         if not len(self.held):
             return slots
-        return self._cut(
-            gang, pool, slots, np.flatnonzero(self.held.between(at, at + trusted(gang.expected)))
-        )
+        return self._cut(gang, pool, slots, set_in(self.held.between(at, at + trusted(gang.expected))))
 
     def events(self) -> Events:
         """Return all that comes free later than now, as decided so far."""
@@ -158,12 +154,12 @@ class Horizon:
             return result
         self._count_bookings()
         request = fit.request_of(gang, pool, self.trial.snapshot.resources)
-        full = np.flatnonzero(held.slots(request, pool, np.arange(len(held))) == 0)
+        full = set_in(held.slots(request, pool, np.arange(len(held))) == 0)
         if not len(full):
             return result
         rows = np.zeros(len(self.trial.snapshot.names), np.bool_)
         rows[held.rows[full]] = True
-        near = np.flatnonzero(rows[events.rows])
+        near = set_in(rows[events.rows])
         # What comes free on a node before the next reservation that leaves nothing there is of no use unless the gang
         # is over by then: the node is taken when that begins, and comes free when it ends, which is another event.
         begins = np.sort(held.since[full])
@@ -184,7 +180,7 @@ class Horizon:
         self._count_bookings()
         held = self.held
         until = self.now + _stays(gang)
-        near = np.flatnonzero((held.since < until) & (held.who < before))
+        near = set_in((held.since < until) & (held.who < before))
         place = self.trial.positions(pool)[held.rows[near]]
         near, place = near[place >= 0], place[place >= 0]
         request = fit.request_of(gang, pool, self.trial.snapshot.resources)

@@ -15,7 +15,7 @@ from functools import cache, partial
 import numpy as np
 
 from crosstree.core import fit
-from crosstree.core.arrays import Bool, Int64
+from crosstree.core.arrays import Bool, Int64, set_in
 from crosstree.core.candidates import Candidate
 from crosstree.core.expect import at_size, or_assumed, trusted
 from crosstree.core.fence import Fence
@@ -227,7 +227,7 @@ class Search:
         behind = self._behind(found)
         sure = [one.confidence for one in waits_for]
         sure += [min(one.forecast.confidence, or_assumed(one.gang.expected).confidence) for one in behind]
-        used = np.flatnonzero(found.counts)
+        used = set_in(found.counts > 0)
         return Reservation(
             gang=gang,
             pool=pool.name,
@@ -246,7 +246,7 @@ class Search:
         pool = question.candidate.pool
         lacking = found.counts > self._horizon.trial.slots(question.gang, pool)
         place = self._horizon.trial.positions(pool)[releases.rows[: releases.stops[gone]]]
-        entries = np.flatnonzero((place >= 0) & lacking[place])
+        entries = set_in((place >= 0) & lacking[place])
         who = np.searchsorted(releases.stops, entries, side="right") - 1  # ascending, as the entries are
         return [releases.leavers[one] for one in dict.fromkeys(who.tolist())]
 

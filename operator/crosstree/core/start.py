@@ -50,20 +50,23 @@ def start(gang: Gang, position: int, desk: Desk) -> tuple[Decision, ...] | Refus
         return Refused(gang, position, limit, promise=as_stored(promise, gang, desk))
     # 3. Capacity that comes free; none is of use beyond a limit.
     told_all = desk.told_all
-    if limit is not None:
+    if limit is None:
+        refused = _in_time(gang, position, desk)
+    else:
         refused = Refused(gang, position, limit, forecast=desk.foresee(gang))
-        if told_all:
-            note_in_vain(refused, desk)
-        return refused
+    if told_all:
+        note_in_vain(refused, desk)
+    return refused
+
+
+def _in_time(gang: Gang, position: int, desk: Desk) -> Refused:
+    """Say when there will be room for a gang, and keep the place for it as far as that is its turn."""
     ahead, barred = len(desk.horizon.reservations), desk.barred(gang)
     reservation = desk.reserve(gang)
     if (opening := desk.opening(gang, reservation)) is not None:
         opens, forecast = opening
         return Refused(gang, position, forecast=forecast, ahead=ahead, barred=barred, opens=opens)
-    refused = Refused(gang, position, reservation=reservation, ahead=ahead, barred=barred)
-    if told_all:
-        note_in_vain(refused, desk)
-    return refused
+    return Refused(gang, position, reservation=reservation, ahead=ahead, barred=barred)
 
 
 def _opening(overdraft: Overdraft) -> Forecast | None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crosstree.core import fit, intranode
-from crosstree.core.arrays import Float64, Int32, Int64
+from crosstree.core.arrays import Float64, Int32, Int64, set_in
 from crosstree.core.capacity import Taken, Trial
 from crosstree.core.expect import at_size, confidence, or_assumed
 from crosstree.core.shapes import EMPTY_GRAIN
@@ -145,7 +145,7 @@ class Timeline:
         place[rows] = np.arange(len(rows))
         for releases in (self.running, self.booked()):
             here = place[releases.rows[: releases.stops[releases.until(at)]]]
-            mine = np.flatnonzero(here >= 0)
+            mine = set_in(here >= 0)
             np.add.at(result, here[mine], releases.amounts[:, mine].T)
         return result
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosstree.core.arrays import Bool, Int64
+from crosstree.core.arrays import Bool, Int64, set_in
 from crosstree.core.ground import Ground
 from crosstree.core.placement.need import Need
 from crosstree.core.placement.pack import group_depth, shortfall
@@ -139,7 +139,7 @@ def _bound(gains: Int64, cost: Int64, missing: int) -> float:
 
 def _exact(offer: _Offer, cost: Int64, rank: Int64) -> Choice | None:
     """Cover the missing places at least cost: dynamic programming over how many are covered."""
-    useful = np.flatnonzero(offer.gains > 0)
+    useful = set_in(offer.gains > 0)
     enough = int(np.searchsorted(np.cumsum(offer.gains[useful]), offer.missing)) + 1
     kept = useful[: enough + BEYOND]
     alone = useful[offer.gains[useful] >= offer.missing]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from crosstree.core.arrays import Int64
+from crosstree.core.arrays import Int64, set_in
 from crosstree.core.placement.bounds import fewest
 
 
@@ -44,6 +44,10 @@ def best_set(capacity: Int64, need: int, spread: Callable[[Int64], tuple[int, ..
         need: Workers or groups.
         spread: Maps indices to the domains they would need at each level below, widest first.
     """
+    most = capacity.max()
+    alike = capacity == most
+    if (alike | (capacity == 0)).all():  # what can be taken is all the same: the first ones
+        return set_in(alike)[: -(-need // int(most))]
     count = fewest(capacity, need)
     options = [np.sort(option) for option in _options(capacity, need, count)]
     distinct = list({option.tobytes(): option for option in options}.values())
@@ -61,12 +65,12 @@ def _options(capacity: Int64, need: int, count: int) -> Iterator[Int64]:
     running = np.concatenate(([0], np.cumsum(ordered)))
     windows = running[count:] - running[:-count]
     # Windows never grow along the order; of equal ones the first is taken, so that ties fall to fabric order.
-    last = int(np.searchsorted(-windows, -windows[np.flatnonzero(windows >= need)[-1]]))
+    last = int(np.searchsorted(-windows, -windows[set_in(windows >= need)[-1]]))
     yield order[last : last + count]
     for start in dict.fromkeys((last, 0)):
         held = order[start : start + count - 1]
         rest = need - int(capacity[held].sum())
-        fitting = np.flatnonzero(ordered[start + count - 1 :] >= rest) + start + count - 1
+        fitting = set_in(ordered[start + count - 1 :] >= rest) + start + count - 1
         if len(fitting):
             best = int(np.searchsorted(-ordered, -ordered[fitting[-1]]))
             yield np.append(held, order[max(best, start + count - 1)])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from crosstree.core.arrays import Bool, Int32, Int64
+from crosstree.core.arrays import Bool, Int32, Int64, set_in
 from crosstree.core.topology import Fabric
 
 
@@ -54,9 +54,11 @@ class Tree:
         domains, starts = [], []
         for numbers in self.domains:
             own = numbers[kept]
-            new: Bool = np.append(True, own[1:] != own[:-1])
-            starts.append(np.flatnonzero(new))
-            domains.append((np.cumsum(new) - 1).astype(np.int32))
+            new: Bool = np.empty(len(own), np.bool_)
+            new[:1] = True
+            np.not_equal(own[1:], own[:-1], out=new[1:])
+            starts.append(set_in(new))
+            domains.append(new.cumsum(dtype=np.int32) - np.int32(1))
         return Tree(tuple(domains), tuple(starts))
 
 
@@ -104,7 +106,7 @@ class Items:
             return self.inside(depth, int(chosen[0]))
         keep = np.zeros(self.tree.size(depth), np.bool_)
         keep[chosen] = True
-        kept = np.flatnonzero(keep[self.tree.domains[depth]] & (self.capacity > 0))
+        kept = set_in(keep[self.tree.domains[depth]] & (self.capacity > 0))
         return Items(self.tree.of(kept), self.index[kept], self.capacity[kept], self.count)
 
 

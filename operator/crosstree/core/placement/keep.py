@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from crosstree.core.arrays import Int64
+from crosstree.core.arrays import Int64, set_in
 from crosstree.core.placement.need import Need, Packed, packed
 from crosstree.core.placement.pack import group_depth, pack
 from crosstree.core.topology import Fabric, Level
@@ -86,14 +86,14 @@ def _whole_groups(fabric: Fabric, slots: Int64, kept: Int64, units: _Units) -> I
     level = fabric.levels[units.depth]
     counts = kept.copy()
     torn = level.total(kept) % units.size
-    for domain in np.flatnonzero(torn):
+    for domain in set_in(torn > 0):
         inside = level.domain == domain
         lack = units.size - int(torn[domain])
         found = pack(fabric, np.where(inside, slots - kept, 0), Need(lack))
         if isinstance(found, Packed):
             counts += found.counts
         else:
-            counts = _without(counts, np.flatnonzero(inside & (kept > 0)), int(torn[domain]))
+            counts = _without(counts, set_in(inside & (kept > 0)), int(torn[domain]))
     return counts
 
 

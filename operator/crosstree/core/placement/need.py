@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-import numpy as np
-
-from crosstree.core.arrays import Int64
+from crosstree.core.arrays import Int64, set_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class Packed:
 
 def packed(counts: Int64) -> Packed:
     """Make the answer of counts alone. O(n)."""
-    return Packed(counts, np.flatnonzero(counts > 0))
+    return Packed(counts, set_in(counts > 0))
 
 
 class Limit(Enum):

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from crosstree.core.arrays import Int64
+from crosstree.core.arrays import Int64, set_in
 from crosstree.core.placement.items import Items, at_level
 from crosstree.core.placement.need import Limit, Need, Packed, Shortfall, packed
 from crosstree.core.placement.walk import large_enough, walk
@@ -83,7 +83,7 @@ def _one_node(fabric: Fabric, slots: Int64, workers: int) -> int:
         return int(left.argmin())
     level = fabric.levels[-2]
     least = np.minimum.reduceat(left, level.starts)
-    domains = np.flatnonzero(least == least.min())
+    domains = set_in(least == least.min())
     for wider in fabric.levels[-2::-1]:
         if len(domains) == 1:
             break
@@ -114,7 +114,7 @@ def _pack_groups(fabric: Fabric, slots: Int64, need: Need, depth: int) -> Packed
         return _in_workers(chosen, slots, need)
     counts = np.zeros_like(slots)
     nodes = at_level(fabric, len(fabric.levels) - 1, slots)
-    for domain in np.flatnonzero(chosen).tolist():
+    for domain in set_in(chosen > 0).tolist():
         here = walk(nodes.inside(depth, domain), int(chosen[domain]) * need.group_size, None, None)
         # The domain's total was checked above, and nothing else can stop a packing without demands.
         assert not isinstance(here, Shortfall), f"domain {domain} holds less than its {chosen[domain]} groups"

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from crosstree.core.arrays import Int32, Int64
+from crosstree.core.arrays import Int32, Int64, set_in
 from crosstree.core.placement.bounds import IMPOSSIBLE, fewest, fewest_within
 from crosstree.core.placement.choose import best_set, best_single
 from crosstree.core.placement.items import Items
@@ -40,11 +40,10 @@ def walk(
     items = left
     bound = _preferred_bound(items, need, required, preferred)
     items, depth = _one_domain(items, need, preferred, bound)
-    for below in range(depth, items.depth + 1):
+    for below in range(depth, items.depth):
         items = _narrow(items, below, need, preferred, bound)
-    units = _fill(items.capacity, need)
-    used = np.flatnonzero(units)
-    return items.index[used], units[used]
+    chosen = best_set(items.capacity, need, _nothing_below)
+    return items.index[chosen], _fill(items.capacity[chosen], need)
 
 
 def large_enough(items: Items, need: int, required: int | None) -> Items | Shortfall:
@@ -57,7 +56,7 @@ def large_enough(items: Items, need: int, required: int | None) -> Items | Short
     sums = items.sums(required)
     if int(sums.max()) < need:
         return Shortfall(Limit.DOMAIN, int(sums.max()), int(sums.argmax()))
-    return items.only(required, np.flatnonzero(sums >= need))
+    return items.only(required, set_in(sums >= need))
 
 
 def _preferred_bound(items: Items, need: int, required: int | None, preferred: int | None) -> int:
@@ -82,7 +81,7 @@ def _one_domain(items: Items, need: int, preferred: int | None, bound: int) -> t
     """
     for depth in range(items.depth, -1, -1):
         sums = items.sums(depth)
-        fitting = np.flatnonzero(sums >= need)
+        fitting = set_in(sums >= need)
         if len(fitting) and preferred is not None and preferred > depth:
             fitting = fitting[_needed_below(items, preferred, depth, need)[fitting] == bound]
         if len(fitting):
@@ -161,8 +160,13 @@ def _richest(sums: Int64, parent: Int32, parents: int, count: int) -> Int64:
     return np.argsort(-np.bincount(parent, weights=top, minlength=parents), kind="stable")
 
 
+def _nothing_below(_: Int64) -> tuple[int, ...]:
+    """Say how far apart items are below their own level."""
+    return ()
+
+
 def _fill(capacity: Int64, need: int) -> Int64:
-    """Fill the largest items first; what is left over stays in one piece, in the smallest."""
+    """Fill the largest items first; what is left over stays in one piece, in the smallest: each gets something."""
     counts = np.zeros_like(capacity)
     order = np.argsort(-capacity, kind="stable")
     ordered = capacity[order]
