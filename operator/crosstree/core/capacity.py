@@ -248,6 +248,11 @@ class Trial:
         idle = after[inverse, columns] >= offered[inverse, columns]
         self.grain[rows[idle]] = EMPTY_GRAIN
 
+    @property
+    def steps(self) -> int:
+        """Number of steps taken and undone: while it stays, what is free does."""
+        return len(self._touched)
+
     def checkpoint(self) -> int:
         """Return a mark to roll back to."""
         return len(self._undo)

@@ -52,8 +52,15 @@ class Held:
             span: From when on the nodes are held, and until when.
         """
         since, ends = span
-        leaves = free - self.taken_on(rows, since) - takes
-        self._shrink(rows, takes, (self.since >= since) & (self.since < ends))
+        leaves = free - takes
+        place, mine = self._on(rows)
+        begin = self.since[mine]
+        then, later = (
+            mine[(begin <= since) & (since < self.ends[mine])],
+            mine[(begin >= since) & (begin < ends)],
+        )
+        np.subtract.at(leaves, place[then], self.takes[then])
+        self._leaves[later] -= takes[place[later]]
         number = int(self.who[-1]) + 1 if len(self) else 0
         self.rows = np.concatenate((self.rows, rows))
         self.who = np.concatenate((self.who, np.full(len(rows), number, np.int32)))
@@ -67,7 +74,10 @@ class Held:
 
     def book(self, rows: Int32, takes: Int64, ends: float) -> None:
         """Somebody starts now and stays until `ends` on nodes of which reservations left that much; negative undoes."""
-        self._shrink(rows, takes, self.since < ends)
+        place, mine = self._on(rows)
+        mine = mine[self.since[mine] < ends]
+        self._leaves[mine] -= takes[place[mine]]
+        self._known.clear()
 
     def taken_at(self, at: float, columns: Iterable[int]) -> dict[int, Int64]:
         """Return what reservations hold at an instant, by column, int64 (N,); nothing where none does."""
@@ -79,14 +89,6 @@ class Held:
             column: np.bincount(rows, self.takes[active, column], minlength=self._nodes).astype(np.int64)
             for column in columns
         }
-
-    def taken_on(self, rows: Int32, at: float) -> Int64:
-        """Return what reservations hold at an instant on some nodes, int64 (m, R)."""
-        result = np.zeros((len(rows), self.takes.shape[1]), np.int64)
-        place = self._place(rows)[self.rows]
-        mine = set_in((place >= 0) & (self.since <= at) & (at < self.ends))
-        np.add.at(result, place[mine], self.takes[mine])
-        return result
 
     def between(self, begin: float, end: float) -> Bool:
         """Mark the entries whose reservation begins after `begin` and before `end`."""
@@ -103,18 +105,13 @@ class Held:
         found: Int64 = known[which]
         return found
 
-    def ever_taken(self, rows: Int32, column: int) -> Int64:
-        """Return what all reservations together take of a column on some nodes, whenever they do: int64 (m,)."""
-        taken: Int64 = self._total[rows, column]
-        return taken
+    def exceeds(self, left: Int64, column: int) -> bool:
+        """Say whether all reservations together, whenever they are, take more of a column than is left, int64 (N,)."""
+        return bool((self._total[self.rows, column] > left[self.rows]).any())
 
-    def _shrink(self, rows: Int32, takes: Int64, where: Bool) -> None:
-        place = self._place(rows)[self.rows]
-        mine = set_in((place >= 0) & where)
-        self._leaves[mine] -= takes[place[mine]]
-        self._known.clear()
-
-    def _place(self, rows: Int32) -> Int64:
+    def _on(self, rows: Int32) -> tuple[Int64, Int64]:
+        """Return where among some nodes that of each entry is, -1 where it is none of them; and which entries are."""
         place = np.full(self._nodes, -1, np.int64)
         place[rows] = np.arange(len(rows))
-        return place
+        here = place[self.rows]
+        return here, set_in(here >= 0)

@@ -30,6 +30,9 @@ from crosstree.core.workload import Gang
 EVERY_ONE = 1 << 30
 """More reservations than there are."""
 
+PLENTY = 1 << 62
+"""More than there is of anything."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reservation:
@@ -79,6 +82,9 @@ class Horizon:
         self.held = Held(trial.snapshot.allocatable)
         self._counted: list[Taken] = []
         self._shown = EVERY_ONE
+        self._spare: dict[tuple[str, fit.Request], tuple[int, list[tuple[int, Int64]]]] = {}
+        """What `_to_spare` says, and after how many steps of the trial."""
+        self._lean: dict[tuple[fit.Request, tuple[tuple[int, int], ...]], fit.Request] = {}
         self._pools = {pool.name: pool for pool in trial.snapshot.pools}
 
     def open_slots(self, gang: Gang, pool: Pool, slots: Int64) -> Int64:
@@ -108,19 +114,33 @@ class Horizon:
         """
         if not request.devices or request.missing:
             return request
-        rows = pool.nodes
-        most = self.trial.snapshot.allocatable[rows, request.device_column] // request.devices
-        short = [
+        key, steps = (pool.name, request), self.trial.steps
+        known = self._spare.get(key)
+        if known is None or known[0] != steps:
+            known = self._spare[key] = steps, self._to_spare(request, pool)
+        short = tuple(
             (column, amount)
-            for column, amount in request.others
-            if (
-                self.trial.free[rows, column] - self.held.ever_taken(rows, column)
-                < np.maximum(most, 1) * amount
-            ).any()
-        ]
-        return replace(
-            request, columns=tuple(one for one, _ in short), amounts=tuple(amount for _, amount in short)
+            for (column, amount), (least, left) in zip(request.others, known[1], strict=True)
+            if least < 0 or self.held.exceeds(left, column)
         )
+        if (request, short) not in self._lean:
+            columns, amounts = tuple(one for one, _ in short), tuple(amount for _, amount in short)
+            self._lean[request, short] = replace(request, columns=columns, amounts=amounts)
+        return self._lean[request, short]
+
+    def _to_spare(self, request: fit.Request, pool: Pool) -> list[tuple[int, Int64]]:
+        """Return what is left of each resource beside the accelerators once as many workers are there as can be.
+
+        The least of it, and that of each node, int64 (N,); other pools have as much as anybody takes.
+        """
+        rows, snapshot = pool.nodes, self.trial.snapshot
+        most = np.maximum(snapshot.allocatable[rows, request.device_column] // request.devices, 1)
+        found = []
+        for column, amount in request.others:
+            left = np.full(len(snapshot.names), PLENTY, np.int64)
+            left[rows] = self.trial.free[rows, column] - most * amount
+            found.append((int(left[rows].min(initial=PLENTY)), left))
+        return found
 
     def slots_at(self, gang: Gang, pool: Pool, at: float, lean: fit.Request | None = None) -> Int64:
         """Count the workers that each node holds from a later instant on for as long as the gang runs: int64 (n,).

@@ -242,6 +242,8 @@ class Search:
 
     def _in_its_way(self, found: _Found, releases: Releases, gone: int) -> list[Leaver]:
         """Return which of the first so many leavers hold nodes that the gang takes and that lack room now."""
+        if not gone:
+            return []
         question = found.question
         pool = question.candidate.pool
         lacking = found.counts > self._horizon.trial.slots(question.gang, pool)

@@ -144,6 +144,8 @@ class Timeline:
         place = np.full(len(self._trial.snapshot.names), -1, np.int64)
         place[rows] = np.arange(len(rows))
         for releases in (self.running, self.booked()):
+            if not releases.leavers:
+                continue
             here = place[releases.rows[: releases.stops[releases.until(at)]]]
             mine = set_in(here >= 0)
             np.add.at(result, here[mine], releases.amounts[:, mine].T)
