@@ -7,6 +7,7 @@ made anew in every cycle. Of some it is said when they end: those that wait have
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from crosstree.core.cycle import run_cycle
 from crosstree.core.expect import ends
 from crosstree.core.manners import Backfill, Manners
-from crosstree.core.plan import Evict, Place, Promise, Resize, Wait
+from crosstree.core.plan import Evict, Place, Plan, Promise, Resize, Wait
 from crosstree.core.policy import Order, Policy
 from crosstree.core.queues import QueueSpec, Quota
 from crosstree.core.running import Running
@@ -41,6 +42,7 @@ class World:
     policy: Policy = field(default_factory=Policy)
     tick: float = 7.0
     now: float = NOW
+    decide: Callable[[Snapshot, Policy, float], Plan] = run_cycle
     waiting: dict[str, Gang] = field(default_factory=dict)
     running: dict[str, Running] = field(default_factory=dict)
     stopped_for: dict[str, Promise] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class World:
             gone = self.running.pop(key)
             self.waiting[key] = replace(gone.gang, promise=None)
         changed = self.waiting.keys() != {gang.key for gang in snapshot.gangs}
-        for decision in run_cycle(snapshot, self.policy, self.now).decisions:
+        for decision in self.decide(snapshot, self.policy, self.now).decisions:
             match decision:
                 case Place():
                     gang = replace(self.waiting.pop(decision.key), promise=None)

@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from crosstree.core import fit
+from crosstree.core.alike import shape_of
 from crosstree.core.arrays import Int64
 from crosstree.core.capacity import Trial
 from crosstree.core.claims import Claims
@@ -214,12 +215,9 @@ def test_what_nodes_of_several_pools_hold_is_remembered_right(data):
 
 
 def test_a_gang_that_only_looks_like_another_has_its_own_shape():
-    from crosstree.core.tried import Shapes
-
-    shapes = Shapes()
     one = a_gang(name="a")
-    assert shapes.of(one) == shapes.of(a_gang(name="b", queue="x"))
-    assert shapes.of(one) != shapes.of(replace(one, workers=one.workers + 1))
+    assert shape_of(one) is shape_of(a_gang(name="b", queue="x"))
+    assert shape_of(one) is not shape_of(replace(one, workers=one.workers + 1))
 
 
 @EXAMPLES

@@ -21,6 +21,7 @@ from crosstree.core.running import Account, Running
 __all__ = ["UNLIMITED", "Accounts", "Excess", "Usage"]
 
 _GUARANTEED, _BEYOND = 0.0, 1.0
+_NOBODY: frozenset[str] = frozenset()
 
 
 class Answers:
@@ -133,6 +134,8 @@ class Accounts:
         borrower: what another queue's unused guarantee covers under the same parent is lent by that queue, and not a
         stranger's to ask for. Jobs of one queue owe each other nothing.
         """
+        if not any(book.covers(model, devices) for book in self._side(owner)):
+            return _NOBODY
         key = (owner, model)
         lenders = self.answers.lenders.get(key)
         if lenders is None:

@@ -1,0 +1,73 @@
+"""Turns that are answered without being had are answered as if they had been."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crosstree.core.cycle import run_cycle
+from crosstree.core.desk import open_desk
+from crosstree.core.line import line
+from crosstree.core.manners import Backfill
+from crosstree.core.plan import Plan
+from crosstree.core.policy import Order, Policy
+from crosstree.core.refused import Refused
+from crosstree.core.snapshot import Snapshot
+from crosstree.core.start import start
+from crosstree.core.workload import Gang, NodeConstraint, Toleration
+from tests.properties.test_preemption import QUEUES, a_crowd, a_world
+from tests.support.builders.core import a_gang
+from tests.support.builders.running import NOW
+
+CYCLES = 6
+
+
+def alike(crowd: list[Gang], copies: int) -> Iterator[Gang]:
+    """Let gangs that ask for the same wait in two namespaces."""
+    for at in range(copies):
+        for gang in crowd:
+            yield replace(gang, key=f"n{at % 2}/{gang.key.partition('/')[2]}-{at}", uid=f"{gang.uid}-{at}")
+
+
+def each_by_itself(gangs: tuple[Gang, ...]) -> tuple[Gang, ...]:
+    """Let no two gangs ask for the same, by what changes nothing: each tolerates a taint that no node has."""
+    return tuple(
+        replace(gang, constraint=NodeConstraint(tolerations=(Toleration(gang.uid, "Exists"),)))
+        for gang in gangs
+    )
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    a_crowd(),
+    st.integers(2, 5),
+    st.integers(0, 3),
+    st.booleans(),
+    st.sampled_from(list(Backfill)),
+    st.sampled_from(list(Order)),
+)
+def test_a_turn_in_vain_comes_to_what_it_would_have_come_to(
+    crowd: list[Gang], copies: int, reservations: int, guarantees: bool, backfill: Backfill, order: Order
+) -> None:
+    def both(snapshot: Snapshot, policy: Policy, now: float) -> Plan:
+        plan = run_cycle(snapshot, policy, now)
+        assert plan == run_cycle(replace(snapshot, gangs=each_by_itself(snapshot.gangs)), policy, now)
+        return plan
+
+    world = a_world(list(alike(crowd, copies)), QUEUES if guarantees else (), backfill, order)
+    world.policy = Policy(order=order, reservations=reservations)
+    world.decide = both
+    for _ in range(CYCLES):
+        world.step()
+
+
+def test_a_long_line_of_gangs_alike_has_few_turns() -> None:
+    """Else the property above would hold of nothing."""
+    crowd = [a_gang(16, name=f"g{at:02d}", queue="d", created=float(at)) for at in range(40)]
+    snapshot = replace(a_world([], QUEUES, Backfill.CONSERVATIVE).empty, gangs=tuple(crowd))
+    desk = open_desk(snapshot, Policy(reservations=2), NOW)
+    turns = [start(gang, position, desk) for position, gang in line(crowd, desk.accounts)]
+    assert sum(isinstance(one, Refused) and one.again for one in turns) > 30
