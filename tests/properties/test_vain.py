@@ -40,7 +40,7 @@ def each_by_itself(gangs: tuple[Gang, ...]) -> tuple[Gang, ...]:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     a_crowd(),
     st.integers(2, 5),
