@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from crosstree.core import fit, spares
-from crosstree.core.arrays import Bool
+from crosstree.core.arrays import Bool, Int64
 from crosstree.core.candidates import Candidate
 from crosstree.core.capacity import Trial
 from crosstree.core.placement.need import Limit, Need, Shortfall
@@ -59,6 +59,8 @@ class Diagnosis:
         domain: Best domain of that level; empty likewise.
         nodes: Counts over that domain, or over the pool.
         missing: Resources that no node of the cluster offers.
+        together: Workers that the best domain of the required level would hold, empty and whole, where all of the pool
+            holds too few; 0 elsewhere.
     """
 
     pool: str
@@ -69,6 +71,7 @@ class Diagnosis:
     domain: str
     nodes: NodeCounts
     missing: tuple[str, ...] = ()
+    together: int = 0
 
 
 def diagnose(gang: Gang, candidate: Candidate, trial: Trial) -> Diagnosis:
@@ -85,10 +88,11 @@ def diagnose(gang: Gang, candidate: Candidate, trial: Trial) -> Diagnosis:
         snapshot.allocatable,
         np.full_like(snapshot.grain, EMPTY_GRAIN),
     )
-    empty = shortfall(pool.fabric, np.where(admitted, whole, 0), need)
+    open_ = np.where(admitted, whole, 0)
+    empty = shortfall(pool.fabric, open_, need)
     if empty is not None:
         found = _facts(gang, pool, need, empty, trial, WaitReason.SHAPE_IMPOSSIBLE)
-        return replace(found, missing=request.missing)
+        return replace(found, missing=request.missing, together=_together(pool, open_, need, empty))
     # A gang that fits after all is short of nothing.
     short = shortfall(pool.fabric, trial.usable_slots(gang, pool), need) or Shortfall(
         Limit.TOTAL, need.workers
@@ -98,6 +102,14 @@ def diagnose(gang: Gang, candidate: Candidate, trial: Trial) -> Diagnosis:
     if shortfall(pool.fabric, np.where(open_to_it, free, 0), need) is None:
         return _facts(gang, pool, need, short, trial, WaitReason.NODES_UNHEALTHY)
     return _facts(gang, pool, need, short, trial, _reason(gang, pool, short, trial))
+
+
+def _together(pool: Pool, slots: Int64, need: Need, short: Shortfall) -> int:
+    """Return how many workers one domain of the required level holds, of a gang that is too large for the pool."""
+    if need.required is None or short.limit not in (Limit.TOTAL, Limit.GROUPS) or not short.have:
+        return 0
+    inside = shortfall(pool.fabric, slots, replace(need, workers=short.have))
+    return short.have if inside is None else inside.have
 
 
 def _reason(gang: Gang, pool: Pool, short: Shortfall, trial: Trial) -> WaitReason:

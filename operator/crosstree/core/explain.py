@@ -138,7 +138,7 @@ def way_out(gang: Gang, found: Diagnosis, candidate: Candidate, trial: Trial) ->
             return f"Adding {pool.profile.id} to accelerators.models would start it now."
     match found.reason:
         case WaitReason.SHAPE_IMPOSSIBLE:
-            return _smaller(found, candidate.need)
+            return _smaller(found, candidate)
         case WaitReason.NODES_UNHEALTHY:
             return "It starts when those nodes are back."
         case _ if found.have and candidate.need.group_size == 1 and candidate.need.atomic is None:
@@ -147,16 +147,23 @@ def way_out(gang: Gang, found: Diagnosis, candidate: Candidate, trial: Trial) ->
             return "It starts when running work ends."
 
 
-def _smaller(found: Diagnosis, need: Need) -> str:
+def _smaller(found: Diagnosis, candidate: Candidate) -> str:
     """Say what a shape that fits nowhere would have to give up."""
+    required = candidate.need.required
     if found.missing:
         return "Drop that request, or install what offers it."
     if not found.have:
         return "Ask for less per worker, or for another model."
     if found.level:
         return f"Ask for at most {_workers(found.have)}, or allow a wider level."
-    if need.required is None:
+    if required is None or found.together == found.have:
         return f"Ask for at most {_workers(found.have)}, or for another model."
+    if found.together:
+        level = candidate.pool.fabric.levels[required].name
+        return (
+            f"Ask for at most {_workers(found.together)}, all that the largest {level} holds, or for at most "
+            f"{found.have} without topology.required, or for another model."
+        )
     return "Ask for fewer workers, or for another model."
 
 

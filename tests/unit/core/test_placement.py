@@ -279,10 +279,39 @@ def test_shape_larger_than_the_fleet_is_impossible_and_says_the_largest_that_is_
     assert "Ask for at most 8 workers, or for another model." in wait.message
 
 
-def test_pool_too_small_for_a_gang_is_not_said_to_have_a_wider_level():
-    wait = waits(a_snapshot(gangs=[a_gang(workers=9, required="leaf")]))
+def test_gang_larger_than_the_pool_is_told_what_the_largest_leaf_and_what_the_pool_would_take():
+    fleet = PoolSpec(spines=((3, 5),))
+    wait = waits(a_snapshot(fleet, gangs=[a_gang(workers=9, required="leaf")]))
     assert wait.reason.value == "ShapeImpossible"
-    assert wait.message.endswith("Ask for fewer workers, or for another model.")
+    assert "even empty and whole it holds only 8." in wait.message
+    assert wait.message.endswith(
+        "Ask for at most 5 workers, all that the largest leaf holds, or for at most 8 without topology.required, or "
+        "for another model."
+    )
+
+
+def test_numbers_told_to_a_gang_larger_than_the_pool_are_the_largest_that_would_do():
+    fleet = PoolSpec(spines=((3, 5),))
+    for workers, level, fits in ((5, "leaf", True), (6, "leaf", False), (8, "", True), (9, "", False)):
+        decision = run_cycle(
+            a_snapshot(fleet, gangs=[a_gang(workers=workers, required=level)]), Policy(), 0.0
+        )
+        assert isinstance(decision.decisions[0], Place) is fits, (workers, level)
+
+
+def test_leaf_is_counted_in_whole_groups_for_a_gang_larger_than_the_pool():
+    fleet = PoolSpec(spines=((3, 4), (3,)))
+    gang = a_gang(workers=12, required="spine", groups=(2, "leaf"))
+    wait = waits(a_snapshot(fleet, gangs=[gang]))
+    assert (
+        "Ask for at most 6 workers, all that the largest spine holds, or for at most 8 without"
+        in wait.message
+    )
+
+
+def test_pool_of_one_leaf_names_one_number_to_a_gang_larger_than_it():
+    wait = waits(a_snapshot(a_pool(leaves=1, nodes=4), gangs=[a_gang(workers=9, required="leaf")]))
+    assert wait.message.endswith("Ask for at most 4 workers, or for another model.")
 
 
 def test_slices_of_a_device_take_no_gang():
