@@ -18,7 +18,7 @@ from crosstree.cli.jobs import finish, warn
 from crosstree.cli.length import length_of, sentence
 from crosstree.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output
 from crosstree.cli.outlook import outlook_of, sentences
-from crosstree.cli.output import console, emit, plain, styled, table
+from crosstree.cli.output import console, emit, plain, styled, table, written
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -166,7 +166,7 @@ def draw(screen: Console, told: Json) -> None:
     for restart in told["restarts"]:
         at = f" on {restart['node']}" if restart.get("node") else ""
         screen.print(
-            f"  restarted at {restart['at']}: {restart['reason']}{at}. {restart.get('message', '')}",
+            f"  restarted at {written(restart['at'])}: {restart['reason']}{at}. {restart.get('message', '')}",
             markup=False,
         )
 
@@ -204,7 +204,8 @@ def _recovery(screen: Console, recovery: Json | None) -> None:
     if not recovery:
         return
     at = f" of node {recovery['node']}" if recovery.get("node") else ""
-    screen.print(f"\nRecovery: {recovery['rung']}, since {recovery['since']}", style="bold", markup=False)
+    since = written(recovery["since"])
+    screen.print(f"\nRecovery: {recovery['rung']}, since {since}", style="bold", markup=False)
     screen.print(f"  After {recovery['cause']}{at}. {recovery.get('message', '')}", markup=False)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from crosstree.cli.output import written
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -33,5 +35,5 @@ def why(job: Mapping[str, Any]) -> str:
 def warn(screen: Console, silent_since: str | None) -> None:
     """Say above an answer that it may be old."""
     if silent_since:
-        text = f"No operator has renewed its lease since {silent_since}: what follows may be old."
+        text = f"No operator has renewed its lease since {written(silent_since)}: what follows may be old."
         screen.print(text, style="bold red")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crosstree.base import duration
+from crosstree.base import duration, moments
 from crosstree.base.errors import Refused, SpecError
 from crosstree.cli.access import OURS, Json, listed
 
@@ -57,15 +57,18 @@ def length_in(queues: list[Json], raw: Json) -> Json:
 
 
 def sentence(length: Json) -> str:
-    """Say it in one sentence."""
+    """Say it in one sentence; what is not anybody's word is rounded, as times are."""
     expected = length["expected"]
+    guessed = length["source"] == "Learned" or length["percentOfDeclared"] != 100 or length["safe"]
+    if guessed and not length["ended"]:
+        expected = _rounded(expected)
     if length["source"] == "Bound":
         return f"Nothing is known of how long it runs, but that its queue ends it after {expected}."
     if length["source"] == "Assumed":
         return "Nothing is known of how long it runs: it has no spec.expectedDuration, and no job like it has ended."
     because = _because(length)
     if length["safe"]:
-        because += f", and {length['safe']} of its work is safe"
+        because += f", and {_rounded(length['safe'], early=True)} of its work is safe"
     rest = " for what is left" if length["safe"] else ""
     if length["ended"]:
         return f"{because}: it is expected to run {expected}{rest}, for its queue ends it then."
@@ -73,6 +76,10 @@ def sentence(length: Json) -> str:
         return f"{because}: it is expected to run {expected}{rest}."
     like = "jobs like it did" if length["source"] == "Learned" else "it declares"
     return f"It is expected to run {expected}, as {like}."
+
+
+def _rounded(text: str, *, early: bool = False) -> str:
+    return duration.text(moments.length(duration.parse(text), early=early))
 
 
 def _because(length: Json) -> str:

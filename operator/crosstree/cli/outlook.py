@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from crosstree.base.clock import SystemClock, from_rfc3339
-from crosstree.cli.output import ago
+from crosstree.base.moments import clock, rounded
+from crosstree.cli.output import ago, written
 
 Json = dict[str, Any]
 
@@ -55,13 +56,15 @@ def sentences(outlook: Mapping[str, Any]) -> list[str]:
 
 
 def _expected(start: str, confidence: int | None) -> str:
-    left = _left(start)
-    when = f"in {ago(left)}" if left > 0 else "any moment"
+    at, now = from_rfc3339(start), SystemClock().now()
+    when = (
+        f"{clock(at, now)}, in {ago(rounded(at, now) - now)}" if at > now else f"{written(start)}, any moment"
+    )
     if confidence is None:
-        return f"It is expected to start at {start}, {when}."
+        return f"It is expected to start by {when}."
     if confidence == 0:
-        return f"It may start at {start}, {when}: nobody knows how long the jobs before it take."
-    return f"It is expected to start at {start}, {when}; confidence {confidence} %."
+        return f"It may start by {when}: nobody knows how long the jobs before it take."
+    return f"It is expected to start by {when}; confidence {confidence} %."
 
 
 def _cleared(plan: Mapping[str, Any]) -> str:
@@ -74,7 +77,8 @@ def _cleared(plan: Mapping[str, Any]) -> str:
         if count
     ]
     where = f"{len(nodes)} {'node' if len(nodes) == 1 else 'nodes'} of pool {plan.get('pool', '')}"
-    return f"{where} are being cleared for it until {plan.get('until', '')}: {' and '.join(parts) or 'nobody stops'}."
+    until = written(plan.get("until", ""))
+    return f"{where} are being cleared for it until {until}: {' and '.join(parts) or 'nobody stops'}."
 
 
 def _left(start: str) -> float:

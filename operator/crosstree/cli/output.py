@@ -13,6 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from crosstree.base.clock import SystemClock, from_rfc3339
+from crosstree.base.errors import SpecError
+from crosstree.base.moments import moment
 from crosstree.cli.options import Format
 
 if TYPE_CHECKING:
@@ -166,3 +169,11 @@ def ago(seconds: float) -> str:
         hours, rest = divmod(whole, 3600)
         return f"{hours}h{rest // 60}m" if rest >= 60 else f"{hours}h"
     return f"{whole // 86400}d"
+
+
+def written(time: str) -> str:
+    """Write a time of a status for people, to the minute and with its day unless that is today; other text as it is."""
+    try:
+        return moment(from_rfc3339(time), SystemClock().now())
+    except SpecError:
+        return time

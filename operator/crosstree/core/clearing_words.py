@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from crosstree.base.clock import to_rfc3339
+from crosstree.base.moments import moment
 from crosstree.base.words import listed
 from crosstree.core.plan import Promise
 from crosstree.core.running import Running
@@ -32,7 +32,7 @@ def waits(gang: Gang, promise: Promise, pools: Iterable[Pool]) -> str:
     return (
         f"{_workers(workers)} of {gang.devices} {model} start on {_nodes(len(promise.nodes))} of pool "
         f"{promise.pool}: {' and '.join(parts)}. The plan is given up if it has not started by "
-        f"{to_rfc3339(promise.until)}."
+        f"{moment(promise.until)}."
     )
 
 

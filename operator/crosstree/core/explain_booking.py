@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from crosstree.base.clock import LAST
+from crosstree.base.moments import moment
 from crosstree.core.alike import Shape, shape_of
 from crosstree.core.desk import Desk
 from crosstree.core.expect import or_assumed, trusted
@@ -52,14 +50,6 @@ class BookingWords:
                 fits = any(self._desk.trial.holds(gang, each.pool, each.need) for each in here)
             self._fits[key] = fits and self._desk.affords(gang, model)
         return self._fits[key]
-
-
-def moment(at: float, now: float) -> str:
-    """Write when a booking begins or ends: to the minute, `09:00 UTC`, with its day where that is another one."""
-    found = datetime.fromtimestamp(min(at, LAST), UTC)
-    if found.date() == datetime.fromtimestamp(now, UTC).date():
-        return found.strftime("%H:%M UTC")
-    return found.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _stays(gang: Gang) -> str:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime
 
-from crosstree.base.clock import LAST
+from crosstree.base.moments import moment
 from crosstree.core.alike import Shape, shape_of
 from crosstree.core.budgets import HOUR
 from crosstree.core.desk import Desk
@@ -57,7 +56,7 @@ def sentence(gang: Gang, overdraft: Overdraft) -> str:
     used = _coarse(overdraft.used, overdraft.seconds)
     text = (
         f"JobQueue {whose} has used {used} of its {_hours(overdraft.seconds)} accelerator-hours of {kind} "
-        f"since {_moment(overdraft.period.start)}"
+        f"since {moment(overdraft.period.start)}"
     )
     if overdraft.used < overdraft.seconds and overdraft.due > 0:
         due = _coarse(overdraft.due, overdraft.seconds)
@@ -73,7 +72,7 @@ def _way_out(overdraft: Overdraft) -> str:
         return f"That is more than the whole budget: ask for fewer accelerators or less time, or {raised}."
     if math.isinf(overdraft.period.end):
         return f"There is no next period: {raised}."
-    begins = f"The next period begins {_moment(overdraft.period.end)}"
+    begins = f"The next period begins {moment(overdraft.period.end)}"
     if overdraft.opens is None:
         return f"{begins}, but what is expected to run then leaves too little of it: {raised}."
     return f"{begins}; to start before, {raised}."
@@ -89,8 +88,3 @@ def _hours(seconds: float) -> str:
     """Write accelerator-hours: to three digits, or whole ones."""
     hours = seconds / HOUR
     return f"{hours:.3g}" if hours < _STEPS else f"{hours:.0f}"
-
-
-def _moment(at: float) -> str:
-    """Write an instant that stays what it is, for people."""
-    return datetime.fromtimestamp(min(at, LAST), UTC).strftime("%Y-%m-%d %H:%M UTC")

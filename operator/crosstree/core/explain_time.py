@@ -1,16 +1,14 @@
 """Time in words: who holds a gang off nodes that are free, when it is expected to start, and what it waits for.
 
-Jobs of the gang's own namespace are named, others are counted. Times are rounded, the more the further away they are,
-so that the words stay while little changes: a start up, the begin of a reservation down, so that neither promises more
-than there is.
+Jobs of the gang's own namespace are named, others are counted. A start is rounded up, the begin of a reservation down,
+so that neither promises more than there is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
-from crosstree.base.clock import LAST
+from crosstree.base.moments import clock
 from crosstree.core.alike import Shape, shape_of
 from crosstree.core.candidates import candidates
 from crosstree.core.desk import Desk
@@ -21,9 +19,6 @@ from crosstree.core.plan import Forecast, Wait, WaitReason
 from crosstree.core.refused import Refused
 from crosstree.core.sizes import smallest
 from crosstree.core.workload import Gang
-
-_ROUNDING = ((3_600.0, 60), (21_600.0, 300), (86_400.0, 1_800))
-"""Up to so many seconds away, a time is rounded to so many; to an hour beyond."""
 
 _ENDINGS = (
     ("; else it starts when running work ends.", "; else "),
@@ -108,16 +103,6 @@ class TimeWords:
             ):
                 return one.pool.name
         return ""
-
-
-def clock(at: float, now: float, *, early: bool = False) -> str:
-    """Write an instant for people: `14:20 UTC`, with its day where that is another one; rounded up, down if `early`."""
-    step = next((step for away, step in _ROUNDING if at - now <= away), 3_600)
-    rounded = int(at) // step * step if early else -(-int(at) // step) * step
-    moment = datetime.fromtimestamp(min(rounded, LAST), UTC)
-    if moment.date() == datetime.fromtimestamp(now, UTC).date():
-        return moment.strftime("%H:%M UTC")
-    return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _jobs(keys: Sequence[str], gang: Gang) -> str:

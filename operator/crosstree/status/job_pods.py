@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from crosstree.base.clock import to_rfc3339
+from crosstree.base.moments import moment
 from crosstree.base.words import listed
 from crosstree.core.job import Progress
 from crosstree.core.lifecycle import (
@@ -129,7 +129,7 @@ def _silent(facts: JobFacts, name: str) -> str:
             f"Node {name} is NotReady and can't confirm that {shown} ended: they are being removed by force."
         )
     return (
-        f"Node {name} is NotReady and can't confirm that {shown} ended: they are waited for until {to_rfc3339(bound)}, "
+        f"Node {name} is NotReady and can't confirm that {shown} ended: they are waited for until {moment(bound)}, "
         "then removed by force. Sooner if the node is back; or, if the machine is certainly down, delete its Node "
         f"object or taint it {OUT_OF_SERVICE_TAINT}."
     )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from crosstree.base.clock import SystemClock, to_rfc3339
+from crosstree.base.moments import clock
 from crosstree.cli.explain import draw, said_of
 from crosstree.cli.length import length_in, sentence
 from crosstree.cli.output import console
@@ -69,7 +70,7 @@ def test_a_recovering_job_is_explained_by_where_it_ran_and_what_it_waits_for(
 def test_an_answer_that_may_be_old_says_so_first(capsys: pytest.CaptureFixture[str]) -> None:
     said = explained(capsys, a_job("Running", placement=PLACEMENT), "2026-01-31T12:00:00Z")
     assert said.startswith(
-        "No operator has renewed its lease since 2026-01-31T12:00:00Z: what follows may be old.\n"
+        "No operator has renewed its lease since 2026-01-31 12:00 UTC: what follows may be old.\n"
     )
 
 
@@ -113,13 +114,53 @@ def test_explain_tells_the_line_the_time_and_who_makes_room(capsys: pytest.Captu
     told = {"queuePosition": 1, "expectedStart": start, "forecast": {"confidence": 0}, "plan": plan}
     said = explained(capsys, a_job("Pending", waiting=waiting, **told))
     assert "It is number 1 in the line of queue default." in said
-    assert "It may start at" in said and "nobody knows how long the jobs before it take" in " ".join(
+    assert "It may start by" in said and "nobody knows how long the jobs before it take" in " ".join(
         said.split()
     )
     assert (
-        "4 nodes of pool east-h100 are being cleared for it until 2026-01-31T12:00:00Z: "
+        "4 nodes of pool east-h100 are being cleared for it until 2026-01-31 12:00 UTC: "
         "1 job stops and 1 job goes on smaller."
     ) in " ".join(said.split())
+
+
+NOON = 1_769_860_800.0  # 2026-01-31 12:00 UTC
+
+
+def test_every_time_in_what_explain_says_is_told_by_one_rule_and_stays_exact_for_programs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SystemClock, "now", lambda _: NOON)
+    waiting = {"reason": "NotEnoughFree", "message": f"Too few; else expected by {clock(NOON + 8417, NOON)}."}
+    raw = a_job(
+        "Recovering",
+        waiting=waiting,
+        expectedStart=to_rfc3339(NOON + 8417),
+        forecast={"confidence": 90},
+        restarts=[{"at": "2026-01-30T15:30:29Z", "reason": "NodeFailed", "message": "Gone."}],
+        recovery={"rung": "Replace", "since": "2026-01-31T11:59:31Z", "cause": "NodeFailed"},
+        plan={"pool": "east-h100", "until": "2026-01-31T13:30:30Z", "nodes": [{}], "victims": [{"uid": "a"}]},
+    )
+    said = explained(capsys, raw, "2026-01-31T11:58:59Z")
+    for one in (
+        "since 11:58 UTC: what follows",
+        "expected by 14:25 UTC.",
+        "It is expected to start by 14:25 UTC, in 145m; confidence 90 %.",
+        "being cleared for it until 13:30 UTC: 1 job stops.",
+        "Recovery: Replace, since 11:59 UTC",
+        "restarted at 2026-01-30 15:30 UTC: NodeFailed",
+    ):
+        assert one in said
+    assert "Z" not in said.replace("NodeFailed", "")
+    assert said_of(raw)["expectedStart"] == "2026-01-31T14:20:17Z"
+
+
+def test_a_start_that_was_expected_before_now_is_told_as_it_was(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SystemClock, "now", lambda _: NOON + 20)
+    waiting = {"reason": "NotEnoughFree", "message": "Too few."}
+    raw = a_job("Pending", waiting=waiting, expectedStart=to_rfc3339(NOON + 10), forecast={"confidence": 90})
+    assert "It is expected to start by 12:00 UTC, any moment; confidence 90 %." in explained(capsys, raw)
 
 
 def test_explain_says_for_whom_a_job_was_stopped(capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,6 +210,13 @@ def a_queue(**lesson: Any) -> dict[str, Any]:
             "It declares 4h, and jobs like it run 50 % of what they declare: it is expected to run 2h.",
         ),
         (None, [a_queue(recentSeconds=[90, 90])], "It is expected to run 1m30s, as jobs like it did."),
+        (None, [a_queue(recentSeconds=[4997, 4997])], "It is expected to run 1h25m, as jobs like it did."),
+        ("1h23m17s", [], "It is expected to run 1h23m17s, as it declares."),
+        (
+            "1h23m17s",
+            [a_queue(recentSeconds=[60, 60, 60], percentOfDeclared=[200, 200, 200])],
+            "It declares 1h23m17s, and jobs like it run 200 % of what they declare: it is expected to run 2h50m.",
+        ),
         (
             None,
             [],

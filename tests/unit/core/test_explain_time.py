@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from crosstree.base.moments import clock
 from crosstree.core.cycle import run_cycle
-from crosstree.core.explain_time import clock
 from crosstree.core.manners import Manners
 from crosstree.core.plan import Wait, WaitReason
 from crosstree.core.policy import Policy

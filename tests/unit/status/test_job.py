@@ -234,7 +234,7 @@ def test_pods_stuck_on_an_unreachable_node_are_named() -> None:
     )
     assert status["waiting"]["message"] == (
         "Node n1 is NotReady and can't confirm that train-worker-1 ended: they are waited for until "
-        "2023-11-14T22:18:20Z, then removed by force. Sooner if the node is back; or, if the machine is certainly "
+        "2023-11-14 22:18 UTC, then removed by force. Sooner if the node is back; or, if the machine is certainly "
         "down, delete its Node object or taint it node.kubernetes.io/out-of-service=nodeshutdown:NoExecute."
     )
     over = built(facts(job, stuck, nodes=(a_node(0), silent), at=T0 + 300))
