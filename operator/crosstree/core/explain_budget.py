@@ -15,7 +15,7 @@ from crosstree.core.desk import Desk
 from crosstree.core.explain import bounded
 from crosstree.core.explain_quota import HOPELESS
 from crosstree.core.plan import Wait, WaitReason
-from crosstree.core.purse import Overdraft
+from crosstree.core.purse import Overdraft, by_own_word
 from crosstree.core.queues import ANY_MODEL
 from crosstree.core.workload import Gang
 
@@ -62,8 +62,17 @@ def sentence(gang: Gang, overdraft: Overdraft) -> str:
         due = _coarse(overdraft.due, overdraft.seconds)
         text += f", and jobs that run or are about to are expected to use {due} more"
     if overdraft.asked is not None:
-        text += f"; this job is expected to use {_hours(overdraft.asked)}"
+        text += f"; this job is expected to use {_hours(overdraft.asked)}{_by_whose_word(gang)}"
     return f"{text}. {_way_out(overdraft)}"
+
+
+def _by_whose_word(gang: Gang) -> str:
+    """Say where what it is expected to use is what it declares, and where its like would make that less."""
+    if gang.expected is None or not by_own_word(gang.expected):
+        return ""
+    if gang.expected.percent_of_declared == 100:
+        return " by the duration it declares"
+    return " by the duration it declares, though jobs like it run shorter"
 
 
 def _way_out(overdraft: Overdraft) -> str:

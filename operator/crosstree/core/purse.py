@@ -250,3 +250,8 @@ def length(expected: Expectation | None) -> float | None:
     if expected is None or expected.confidence <= 0 or expected.source not in _KNOWN:
         return None
     return at_worst(expected).seconds
+
+
+def by_own_word(expected: Expectation) -> bool:
+    """Say whether `length` is what the author of a gang declares, be it that its like run shorter."""
+    return expected.source is Source.DECLARED and at_worst(expected).percent_of_declared == 100

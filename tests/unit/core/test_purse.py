@@ -102,7 +102,7 @@ def test_what_a_gang_is_expected_to_use_has_to_be_left() -> None:
     assert placed(a_cluster(gang, queues=queues, tab=spent(36))) == {"train"}
     wait = told(a_cluster(gang, queues=queues, tab=spent(37)))
     assert "has used 37 of its 100 accelerator-hours" in wait.message
-    assert "this job is expected to use 64." in wait.message
+    assert "this job is expected to use 64 by the duration it declares." in wait.message
 
 
 def test_what_nobody_knows_the_length_of_needs_something_to_be_left() -> None:
@@ -128,8 +128,8 @@ def test_what_running_gangs_are_expected_to_use_is_spoken_for() -> None:
     busy = with_running(cluster, holder(cluster, 7, ends=7))
     wait = told(busy)
     assert (
-        "jobs that run or are about to are expected to use 56 more; this job is expected to use 40."
-        in wait.message
+        "jobs that run or are about to are expected to use 56 more; this job is expected to use 40 by the duration it "
+        "declares." in wait.message
     )
     assert placed(with_running(cluster, holder(cluster, 6, ends=6))) == {"train"}
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from crosstree.core.budgets import HOUR
 from crosstree.core.cycle import run_cycle
-from crosstree.core.plan import Place
+from crosstree.core.plan import Place, Wait
 from crosstree.core.policy import Policy
 from crosstree.core.queues import Budget, QueueSpec
 from crosstree.core.workload import Expectation, Gang, Source
@@ -21,6 +23,35 @@ def corrected(name: str, declared: float, percent: int) -> Gang:
     seconds = declared * HOUR * percent / 100
     known = Expectation(seconds, Source.DECLARED, 0.9, None, percent, declared * HOUR)
     return replace(a_gang(1, name=name, queue="team"), expected=known)
+
+
+def told(known: Expectation) -> str:
+    """Return what a gang of eight accelerators is told that a budget of an hour of them keeps waiting."""
+    gang = replace(a_gang(1, queue="team"), expected=known)
+    queues = (QueueSpec("team", budgets=(Budget(H100, 8 * HOUR, NOW, DAY),)),)
+    view = replace(a_snapshot(a_pool(), gangs=(gang,)), queues=queues)
+    (found,) = run_cycle(view, Policy(), NOW).decisions
+    assert isinstance(found, Wait)
+    return found.message
+
+
+@pytest.mark.parametrize(
+    ("known", "says"),
+    [
+        (corrected("a", 4, 100).expected, "use 32 by the duration it declares. "),
+        (
+            corrected("a", 4, 50).expected,
+            "use 32 by the duration it declares, though jobs like it run shorter. ",
+        ),
+        (corrected("a", 4, 200).expected, "use 64. "),
+        (Expectation(4 * HOUR, Source.LEARNED, 0.5), "use 32. "),
+    ],
+    ids=["at its word", "longer than its like", "shorter than its like", "learned"],
+)
+def test_who_waits_for_a_budget_is_told_where_the_hours_are_those_that_it_declares(
+    known: Expectation, says: str
+) -> None:
+    assert f"this job is expected to {says}" in told(known)
 
 
 def starts(gang: Gang, hours: float, *there: Gang) -> bool:
