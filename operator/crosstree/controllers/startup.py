@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -97,8 +97,8 @@ async def listen(intake: Intake, login: Login, *, stop: asyncio.Event, started: 
         intake: Where objects go.
         login: Gives kopf its connection.
         stop: Set it to end.
-        started: Called each time kopf has set itself up; it takes the signal handlers of the process for itself,
-            so that this is the moment to take them back.
+        started: Called each time kopf has taken the signal handlers of the process for itself, before any signal
+            can get there: the moment to take them back.
     """
     pause = FIRST_PAUSE
     while not stop.is_set():
@@ -116,43 +116,46 @@ async def listen(intake: Intake, login: Login, *, stop: asyncio.Event, started: 
 
 async def _listen(intake: Intake, login: Login, stop: asyncio.Event, started: Callable[[], None]) -> None:
     """Hear of our kinds until `stop` is set or kopf gives up."""
-    ready = asyncio.Event()
     roots = await kopf.spawn_tasks(
         registry=registry(intake, login),
         settings=settings(),
         standalone=True,
         clusterwide=True,
-        ready_flag=ready,
         stop_flag=stop,
     )
-    waiting = asyncio.create_task(ready.wait())
     try:
-        await asyncio.wait([*roots, waiting], return_when=asyncio.FIRST_COMPLETED)
-        if ready.is_set():
-            started()
+        started()  # taking the handlers is the last thing that kopf did, and nothing was awaited since
         done, _ = await asyncio.wait(roots, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        waiting.cancel()
-        await _end()
+        await _end(roots)
     for error in [task.exception() for task in done if not task.cancelled()]:
         if error is not None:
             raise error
 
 
-async def _end() -> None:
+async def _end(roots: Collection[asyncio.Task[Any]]) -> None:
     """End all that kopf began, and nothing else.
 
     kopf's own way takes every task begun after it for one of its own: the workers, a launch half-way, the renewal
     of the lease. And it waits for watches that don't hear of the end, without a bound.
+
+    Its roots go first, and end what is below them in order: whoever ends a watch asks other tasks whether its workers
+    are gone, and would wait in vain for those that were ended beside it, until kopf warns that it can't clean up.
     """
     until = monotonic() + EXIT
+    await _ended(roots, EXIT / 2)
     while monotonic() < until and (left := [task for task in asyncio.all_tasks() if _of_kopf(task)]):
-        for task in left:
-            task.cancel()
-        ended, _ = await asyncio.wait(left, timeout=EXIT / 10)
-        for task in ended:
-            if not task.cancelled():
-                task.exception()  # told by kopf, or of no interest any more
+        await _ended(left, EXIT / 10)
+
+
+async def _ended(tasks: Collection[asyncio.Task[Any]], within: float) -> None:
+    """Cancel tasks and wait for them, for so many seconds at most."""
+    for task in tasks:
+        task.cancel()
+    ended, _ = await asyncio.wait(tasks, timeout=within)
+    for task in ended:
+        if not task.cancelled():
+            task.exception()  # told by kopf, or of no interest any more
 
 
 def _of_kopf(task: asyncio.Task[Any]) -> bool:

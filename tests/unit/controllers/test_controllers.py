@@ -6,7 +6,7 @@ import ast
 import asyncio
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import kopf
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from kopf._cogs.aiokits import aiotasks
 
 import crosstree.controllers
 from crosstree.controllers import startup
@@ -135,6 +136,53 @@ async def test_a_pause_before_kopf_is_begun_anew_ends_with_the_operator(monkeypa
     monkeypatch.setattr(startup, "FIRST_PAUSE", 3600.0)
     async with asyncio.timeout(10):
         await startup.listen(Heard(), nobody, stop=stop, started=lambda: None)
+
+
+async def test_a_signal_as_soon_as_kopf_has_begun_is_ours(monkeypatch):
+    stop, order = asyncio.Event(), []
+
+    def signal() -> None:
+        order.append("signal")
+        stop.set()
+
+    async def spawn_tasks(**_: Any) -> list[asyncio.Task[Any]]:
+        asyncio.get_running_loop().call_soon(signal)
+        return [asyncio.create_task(stop.wait())]
+
+    monkeypatch.setattr(kopf, "spawn_tasks", spawn_tasks)
+    async with asyncio.timeout(10):
+        await startup.listen(Heard(), nobody, stop=stop, started=lambda: order.append("taken back"))
+    assert order == ["taken back", "signal"]
+
+
+async def test_who_ends_a_watch_of_kopf_finds_those_it_asks_about_its_workers(monkeypatch):
+    stop, roots = asyncio.Event(), []
+
+    async def watch() -> None:
+        workers = aiotasks.Scheduler()
+        await workers.spawn(asyncio.sleep(3600))
+        await asyncio.sleep(0)  # the worker has begun
+        try:
+            stop.set()
+            await asyncio.sleep(3600)
+        finally:
+            closing = asyncio.create_task(workers.close())
+            while not closing.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.shield(closing)
+
+    async def spawn_tasks(**_: Any) -> list[asyncio.Task[Any]]:
+        roots.append(aiotasks.create_guarded_task(watch(), "watch"))
+        return [*roots, asyncio.create_task(stop.wait())]
+
+    monkeypatch.setattr(kopf, "spawn_tasks", spawn_tasks)
+    with heard_out():
+        async with asyncio.timeout(10):
+            await startup.listen(Heard(), nobody, stop=stop, started=lambda: None)
+    assert [root.done() for root in roots] == [True]
+    assert [root.cancelling() for root in roots] == [1], (
+        "told to end twice, kopf warns that it can't clean up"
+    )
 
 
 async def test_kopf_takes_nothing_of_ours_along_when_it_gives_up(monkeypatch):
