@@ -38,6 +38,25 @@ def test_jobs_that_all_come_at_once_are_no_load(capsys: pytest.CaptureFixture[st
     assert json.loads(capsys.readouterr().out)["load"] is None
 
 
+def test_runs_that_end_at_the_bound_of_their_queue_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {
+        "trace": "job_id,submit_time_s,duration_s,num_accelerators,queue\na,0,9000,8,vcA\nb,0,9000,8,vcB\n",
+        "nodes": "node,num_accelerators\nn0,8\nn1,8\n",
+        "queues": "queue,num_nodes,max_run_time\nvcA,1,1h\nvcB,1,\n",
+    }
+    arguments = ["simulate"]
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+        arguments += [f"--{name}", str(tmp_path / name)]
+    assert main(arguments) == 0
+    assert "production: 1 run ended at the max_run_time of the queue." in capsys.readouterr().out
+    assert main([*arguments, "-o", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["exceeded"], told["finished"]) == (1, 1)
+
+
 def test_files_are_written_where_they_are_wanted(tmp_path: Path) -> None:
     arguments = [
         "simulate",

@@ -176,3 +176,13 @@ def test_virtual_clusters_become_guarantees(tmp_path: Path) -> None:
     assert (one.name, one.quotas[0].guaranteed, two.quotas[0].guaranteed) == ("vcA", 24, 8)
     with pytest.raises(SpecError, match="add up to no more than the 32 accelerators"):
         queues(a_file(tmp_path, "queue,num_nodes\nvcB,1\nvcA,4\n"), small)
+
+
+def test_virtual_clusters_may_bound_how_long_a_run_lasts(tmp_path: Path) -> None:
+    small = inventory([NodeFact("n", "", 8)])
+    named = "queue,num_nodes,max_run_time\n"
+    (one, two) = queues(a_file(tmp_path, f"{named}vcA,1,1h30m\nvcB,0,\n"), small)
+    assert (one.max_run_time, two.max_run_time) == (5400.0, None)
+    for wrong in ("soon", "0s", "-1h"):
+        with pytest.raises(SpecError, match=r"line 2, column max_run_time: found .* a duration like 48h"):
+            queues(a_file(tmp_path, f"{named}vcA,1,{wrong}\n"), small)

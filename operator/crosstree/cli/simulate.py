@@ -49,7 +49,7 @@ def simulate(
         typer.Option(metavar="FILE", help="Put the nodes at the places of this inventory's nodes."),
     ] = None,
     queues: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Guarantees: CSV of queue, num_nodes.")
+        Path | None, typer.Option(metavar="FILE", help="Guarantees: CSV of queue, num_nodes, max_run_time.")
     ] = None,
     load: Annotated[
         float | None,
@@ -227,6 +227,10 @@ def _say(found: list[Summary], output: Format, *, no_color: bool) -> None:
             [_row(summary) for summary in found],
         )
     )  # fmt: skip
+    for one in found:
+        if one.exceeded:
+            runs = "run" if one.exceeded == 1 else "runs"
+            screen.print(f"{one.policy}: {one.exceeded:,} {runs} ended at the max_run_time of the queue.")
     if len(found) == 1:
         rows = [_class(one) for one in first.bySize]
         columns = ("ACCELERATORS", "#JOBS", "#WAIT", "#p50", "#p99", "#JCT", "#p50", "#p99")

@@ -144,8 +144,8 @@ def gangs(recording: Recording, asked: Asked) -> list[Gang]:
     from crosstree.adapters.requests import PODS
     from crosstree.core.admission import admit
     from crosstree.core.cluster import Cluster
-    from crosstree.core.expect import expected
     from crosstree.core.plan import Wait
+    from crosstree.core.runbound import expected_in
 
     name = recording.snapshot.cluster
     clusters = {name: Cluster(name, "", 0, "", 0.0)}
@@ -167,21 +167,22 @@ def gangs(recording: Recording, asked: Asked) -> list[Gang]:
             uid=f"what-if:{job.key}",
             created=recording.now + len(found) / 1000,
             requests=requests,
-            expected=expected(
-                gang.expected, job.name, gang.workers * gang.devices, recording.lessons.get(gang.queue, ())
-            ),
+            expected=expected_in(queues, job),
         )
     return list(found.values())
 
 
 def _queue(name: str, recording: Recording) -> Queue:
-    """Return a queue as far as admission looks at it; one of which the snapshot says nothing takes any job."""
+    """Return a queue as far as jobs are admitted and expected by it; one the snapshot does not know takes any job."""
     from crosstree.core.cluster import Admission, Queue
+    from crosstree.core.queues import QueueSpec
 
     takes = recording.admissions.get(name, Admission())
+    spec = next((one for one in recording.snapshot.queues if one.name == name), QueueSpec(name))
     return Queue(
-        name, "", 0, "", 0.0,
+        name, "", 0, "", 0.0, parent=spec.parent, max_run_time=spec.max_run_time,
         namespaces=takes.namespaces, priority=takes.priority, max_priority=takes.max_priority,
+        lessons=recording.lessons.get(name, ()),
     )  # fmt: skip
 
 

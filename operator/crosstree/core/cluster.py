@@ -169,7 +169,7 @@ class Queue:
 
     @property
     def spec(self) -> QueueSpec:
-        """Its place in the tree, its quotas, what it has booked, and its budgets."""
+        """Its place in the tree, its quotas, what it has booked, its budgets, and how long runs may last."""
         return QueueSpec(
             self.name,
             self.parent,
@@ -178,6 +178,7 @@ class Queue:
             self.rates,
             calendar=self.calendar,
             budgets=self.budgets,
+            max_run_time=self.max_run_time,
         )
 
     @property

@@ -54,6 +54,7 @@ class QueueSpec:
         rates: What one accelerator of a model counts for in comparisons across models; 1 where not named.
         calendar: What it has booked, in any order; names differ.
         budgets: At most one per model.
+        max_run_time: Seconds that a run may last in it and below; None for any.
     """
 
     name: str
@@ -63,6 +64,7 @@ class QueueSpec:
     rates: tuple[tuple[str, float], ...] = ()
     calendar: tuple[Booking, ...] = ()
     budgets: tuple[Budget, ...] = ()
+    max_run_time: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from typing import TypeVar
 
 from crosstree.core.cluster import Queue
 from crosstree.core.queues import QueueSpec
+
+Link = TypeVar("Link", bound=Queue | QueueSpec)
+"""A queue that names its parent."""
 
 
 class Flaw(Enum):
@@ -111,10 +115,10 @@ def serves(queue: Queue, queues: Mapping[str, Queue]) -> str:
     return next((one.cluster for one in upwards(queue, queues) if one.cluster), "")
 
 
-def upwards(queue: Queue, queues: Mapping[str, Queue]) -> Iterator[Queue]:
+def upwards(queue: Link, queues: Mapping[str, Link]) -> Iterator[Link]:
     """Yield a queue and those that are above it by their specs, each once, right or wrong."""
     seen: set[str] = set()
-    here: Queue | None = queue
+    here: Link | None = queue
     while here is not None and here.name not in seen:
         yield here
         seen.add(here.name)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from crosstree.core.cluster import Queue
 from crosstree.core.expect import DECLARED_CONFIDENCE, capped, expected, left, work_done
 from crosstree.core.job import Job
-from crosstree.core.queues import RunBound
+from crosstree.core.queues import QueueSpec, RunBound
 from crosstree.core.queuetree import upwards
 from crosstree.core.workload import Expectation, Source
 
 
-def run_bound(name: str, queues: Mapping[str, Queue]) -> RunBound | None:
+def run_bound(name: str, queues: Mapping[str, Queue | QueueSpec]) -> RunBound | None:
     """Return the least bound of a queue and those above it, the nearest of equal ones; None if there is none."""
     queue = queues.get(name)
     found = [

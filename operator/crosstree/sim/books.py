@@ -25,6 +25,7 @@ class Books:
         preempted: Times it made room for another.
         resized: Times it went on at another size.
         failed: Times a node broke under it.
+        exceeded: 1 for a job that was ended because its run lasted as long as its queue allows.
         lost: Accelerator-seconds for nothing: work since the last checkpoint.
         until_last_submission: Accelerator-seconds held and usable up to the last submission.
         samples: `(now, used, usable, waiting, asked)` over time.
@@ -39,6 +40,7 @@ class Books:
         self.preempted = np.zeros(count, np.int64)
         self.resized = np.zeros(count, np.int64)
         self.failed = np.zeros(count, np.int64)
+        self.exceeded = np.zeros(count, np.int64)
         self.lost: Float64 = np.zeros(count)
         self.samples: list[tuple[float, int, int, int, int]] = []
         self.used_seconds = 0.0
@@ -90,6 +92,8 @@ class Books:
                 self.resized[row] += 1
             case Cause.FAILED:
                 self.failed[row] += 1
+            case Cause.EXCEEDED:
+                self.exceeded[row] += 1
             case Cause.CANCELLED:
                 pass
 

@@ -21,7 +21,7 @@ from crosstree.core.workload import Gang
 from crosstree.sim.calendar import Calendar
 from crosstree.sim.errors import BrokenRule
 from crosstree.sim.estate import Estate
-from crosstree.sim.events import Done, Event, Gone, Overrun, Repaired
+from crosstree.sim.events import Done, Event, Gone, Over, Overrun, Repaired
 from crosstree.sim.inventory import RESOURCE, Inventory
 from crosstree.sim.journal import Cause, Journal, Silent
 from crosstree.sim.runtime import Runtime
@@ -65,7 +65,7 @@ class SimulatedCluster:
         self._journal: Journal = journal or Silent()
         self._estate = Estate(inventory, self.runtime, self._journal)
         self._queues = _by_name(queues)
-        self._estate.bill.set_queues(self._queues)
+        self._estate.set_queues(self._queues)
         self._manners = manners or Manners()
         self._spares = spares
         self._calendar: Calendar[Event] = Calendar()
@@ -150,8 +150,7 @@ class SimulatedCluster:
         self._estate.put(row, state, now)
         if state.lost:
             for tenant in self._estate.on(row):
-                self._estate.vacate(tenant, Cause.FAILED, now)
-                self._estate.line_up(tenant, now)
+                self._estate.give_back(tenant, Cause.FAILED, now)
 
     def fail(self, row: int, repair: float) -> None:
         """Break a node; it is back after `repair` seconds."""
@@ -161,7 +160,7 @@ class SimulatedCluster:
     def set_queues(self, queues: Iterable[QueueSpec]) -> None:
         """Replace the queue tree."""
         self._queues = _by_name(queues)
-        self._estate.bill.set_queues(self._queues)
+        self._estate.set_queues(self._queues)
         self._estate.generation += 1
 
     def set_manners(self, manners: Manners) -> None:
@@ -198,11 +197,14 @@ class SimulatedCluster:
         if tenant is None or tenant.attempts != event.attempt or tenant.running is None:
             return
         if isinstance(event, Done):
-            del self._estate.tenants.known[event.uid]
-            self._estate.vacate(tenant, Cause.FINISHED, now)
+            # Who was told that its time is over has failed, also if its work is done before it is gone.
+            if tenant.cause != Cause.EXCEEDED.value:
+                self._estate.give_back(tenant, Cause.FINISHED, now)
         elif isinstance(event, Gone):
-            self._estate.vacate(tenant, Cause(tenant.cause), now)
-            self._estate.line_up(tenant, now)
+            self._estate.give_back(tenant, Cause(tenant.cause), now)
+        elif isinstance(event, Over):
+            self._tell_to_stop(tenant.gang.key, event.uid, Cause.EXCEEDED, 0)
+            tenant.cause = Cause.EXCEEDED.value  # also of who is on its way already, as in the operator
         elif not tenant.running.leaving:
             later = ends(tenant.length, tenant.running.began, now)
             self._estate.show(tenant, replace(tenant.running, ends=later))
@@ -235,6 +237,8 @@ class SimulatedCluster:
         now = self.clock.now()
         attempt = self._estate.occupy(tenant, place, now)
         self._calendar.write(attempt.ends, Done(place.uid, tenant.attempts))
+        if (over := self._estate.over_at(tenant)) < attempt.ends:
+            self._calendar.write(over, Over(place.uid, tenant.attempts))
         self._remind(tenant, now)
         assert tenant.running is not None
         self._foresee(tenant, tenant.running.ends)

@@ -5,6 +5,8 @@ Every move tells the journal how much time has passed first, so that its sums ar
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +14,8 @@ import numpy as np
 from crosstree.core.durations import Lesson, Run, learn, pattern_of, percent_of, size_class
 from crosstree.core.expect import DECLARED_CONFIDENCE, ends, expected, left, or_assumed
 from crosstree.core.plan import Place, Wait
+from crosstree.core.queues import QueueSpec, RunBound
+from crosstree.core.runbound import bounded, run_bound
 from crosstree.core.running import Running
 from crosstree.core.snapshot import NodeState
 from crosstree.core.workload import Expectation, Footprint, Gang, Source, Told
@@ -50,6 +54,12 @@ class Estate:
         self._on: list[dict[str, Tenant]] = [{} for _ in inventory.names]
         self._asked = 0
         self._lessons: dict[str, tuple[Lesson, ...]] = {}
+        self._queues: dict[str, QueueSpec] = {}
+
+    def set_queues(self, queues: Sequence[QueueSpec]) -> None:
+        """Replace the queue tree. How long runs may last in it counts for those that begin from now on."""
+        self._queues = {one.name: one for one in queues}
+        self.bill.set_queues(queues)
 
     def on(self, row: int) -> list[Tenant]:
         """Return the jobs that have workers on a node, by uid."""
@@ -109,7 +119,7 @@ class Estate:
         rate = self.runtime.rate(place.model, workers, gang.workers)
         attempt = tenant.attempt = Attempt(now, now + delay, rate, tenant.work)
         tenant.gang = _plain(gang)
-        tenant.length = _length(gang.expected, delay, rate)
+        tenant.length = bounded(_length(gang.expected, delay, rate), self._bound(gang))
         running = Running(
             gang=tenant.gang,
             pool=place.pool,
@@ -128,10 +138,27 @@ class Estate:
         self._journal.started(tenant, now)
         return attempt
 
+    def over_at(self, tenant: Tenant) -> float:
+        """Return when a run has lasted as long as its queue allows, seconds since the epoch; infinite for never."""
+        assert tenant.attempt is not None
+        bound = self._bound(tenant.gang)
+        return math.inf if bound is None else tenant.attempt.began + bound.seconds
+
     def show(self, tenant: Tenant, running: Running) -> None:
         """Let snapshots say something else about a job that holds nodes."""
         self.tenants.hold(tenant, running)
         self.generation += 1
+
+    def give_back(self, tenant: Tenant, cause: Cause, now: float) -> None:
+        """Take a job off its nodes whose run has ended; it waits again unless it is over, whatever ended it last."""
+        if tenant.cause == Cause.EXCEEDED.value:
+            cause = Cause.EXCEEDED
+        over = cause in (Cause.FINISHED, Cause.EXCEEDED)
+        if over:
+            del self.tenants.known[tenant.gang.uid]
+        self.vacate(tenant, cause, now)
+        if not over:
+            self.line_up(tenant, now)
 
     def vacate(self, tenant: Tenant, cause: Cause, now: float) -> None:
         """Take a job off its nodes, and count what of its work is saved."""
@@ -146,7 +173,7 @@ class Estate:
             self._learn(tenant, now)
         else:
             saved = attempt.saved_at(now, self.runtime.checkpoint)
-            if self.runtime.saves_when_told and cause in (Cause.PREEMPTED, Cause.RESIZED):
+            if self.runtime.saves_when_told and cause in (Cause.PREEMPTED, Cause.RESIZED, Cause.EXCEEDED):
                 saved = now
             tenant.work = attempt.left_when(saved)
             lost = (now - max(saved, attempt.began)) * held.devices
@@ -175,11 +202,22 @@ class Estate:
         """Say what is thought of the work that is left: what its owner says of it, and what jobs like it taught."""
         gang, declared = tenant.gang, None
         if tenant.factor > 0:
-            declared = Expectation(tenant.work * tenant.factor, Source.DECLARED, DECLARED_CONFIDENCE)
+            declared = Expectation(self._declared(tenant, tenant.work), Source.DECLARED, DECLARED_CONFIDENCE)
         known = expected(
             declared, _name(gang), gang.workers * gang.devices, self._lessons.get(gang.queue, ())
         )
-        return known if declared is not None else left(known, tenant.whole - tenant.work)
+        if declared is None:
+            known = left(known, tenant.whole - tenant.work)
+        return bounded(known, self._bound(gang))
+
+    def _declared(self, tenant: Tenant, work: float) -> float:
+        """Return what an owner says of work: no more than the queue allows, for it takes no job that declares more."""
+        bound = self._bound(tenant.gang)
+        said = work * tenant.factor
+        return said if bound is None else min(said, bound.seconds)
+
+    def _bound(self, gang: Gang) -> RunBound | None:
+        return run_bound(gang.queue, self._queues)
 
     def _learn(self, tenant: Tenant, now: float) -> None:
         """Let a job that ended at its first attempt teach its queue how long its like run, as in the operator."""
@@ -188,7 +226,7 @@ class Estate:
             return
         size = size_class(gang.workers * gang.devices)
         ran = now - attempt.began
-        percent = percent_of(tenant.whole * tenant.factor, attempt.rate * ran)
+        percent = percent_of(self._declared(tenant, tenant.whole), attempt.rate * ran)
         run = Run(now, pattern_of(_name(gang)), size, max(1, int(ran)), percent)
         self._lessons[gang.queue] = learn(self._lessons.get(gang.queue, ()), (run,))
 

@@ -25,6 +25,14 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
+class Over:
+    """A run has lasted as long as its queue allows."""
+
+    uid: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class Overrun:
     """A job should have ended by now, by what is thought of it."""
 
@@ -39,4 +47,4 @@ class Repaired:
     row: int
 
 
-Event = Done | Gone | Overrun | Repaired
+Event = Done | Gone | Over | Overrun | Repaired

@@ -20,6 +20,8 @@ class Cause(Enum):
     """It goes on with another number of workers."""
     FAILED = "Failed"
     """A node under it broke."""
+    EXCEEDED = "RunTimeExceeded"
+    """It lasted as long as its queue allows; the job is over."""
     CANCELLED = "Cancelled"
     """It was withdrawn."""
 

@@ -70,7 +70,7 @@ class Progress:
     Attributes:
         now: Seconds from the start of the trace.
         submitted: Jobs so far.
-        over: Jobs whose work is done.
+        over: Jobs that neither wait nor run any more.
         waiting: Jobs in line.
         steps: Steps of the loop.
         decisions: Places, evictions, resizes and waits it decided.

@@ -59,6 +59,7 @@ def table(outcome: Outcome) -> dict[str, list[Any]]:
         "preempted": books.preempted.tolist(),
         "resized": books.resized.tolist(),
         "failed": books.failed.tolist(),
+        "exceeded": books.exceeded.tolist(),
         "lost_accelerator_seconds": books.lost.tolist(),
     }
 

@@ -75,6 +75,7 @@ class Summary:
         preemptions: Runs ended for another job.
         resizes: Runs ended to go on at another size.
         failures: Runs that a node broke.
+        exceeded: Runs ended because they lasted as long as their queue allows. Their jobs are not finished.
         lostAcceleratorHours: Work that was for nothing: since the last checkpoint, and starting again.
         steps: Steps of the loop.
         decisions: Decisions in them.
@@ -102,6 +103,7 @@ class Summary:
     preemptions: int
     resizes: int
     failures: int
+    exceeded: int
     lostAcceleratorHours: float  # noqa: N815
     steps: int
     decisions: int
@@ -153,6 +155,7 @@ def summarise(policy: str, outcome: Outcome) -> Summary:
         preemptions=int(books.preempted.sum()),
         resizes=int(books.resized.sum()),
         failures=int(books.failed.sum()),
+        exceeded=int(books.exceeded.sum()),
         lostAcceleratorHours=float(books.lost.sum()) / 3600,
         steps=progress.steps,
         decisions=progress.decisions,

@@ -117,6 +117,18 @@ def test_a_job_that_does_not_start_within_the_horizon_is_1(desk: Desk) -> None:
     assert desk.ask(a_job(9))[0] == 1
 
 
+def test_a_job_is_expected_to_run_no_longer_than_its_queue_lets_it(desk: Desk) -> None:
+    recording = a_recording()
+    queues = (QueueSpec("default", parent="all"), QueueSpec("all", max_run_time=7200.0))
+    bounded = replace(recording, snapshot=replace(recording.snapshot, queues=queues))
+    (gang,) = gangs(bounded, Asked(jobs=(desk.file(a_job(2)),)))
+    assert gang.expected is not None
+    assert (gang.expected.seconds, gang.expected.at_most) == (7200.0, 7200.0)
+    desk.keep(bounded)
+    with pytest.raises(SettingsError, match="JobQueue all above default lets no run last longer than 2h"):
+        desk.ask(a_job(2, expectedDuration="3h"))
+
+
 def test_a_job_is_refused_by_a_queue_that_takes_none_of_its_namespace(desk: Desk) -> None:
     selects = Selector((("team", "a"),))
     desk.keep(

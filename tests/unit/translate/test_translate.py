@@ -356,6 +356,7 @@ def test_a_queue_has_its_place_in_the_tree_and_its_quotas_in_order() -> None:
             Booking("once", "amd-mi300x", 8, 1_795_420_800.0, 5_400.0, 5_400.0, LAST),
         ),
         budgets=(Budget("*", 1800.0), Budget("nvidia-h100-sxm", 18_000_000.0, 1_767_225_600.0, 2_592_000.0)),
+        max_run_time=86_400.0,
     )
     assert queue.max_run_time == 86_400.0
     assert (queue.namespaces, queue.priority, queue.max_priority) == (Selector((("team", "a"),)), 0, 1000)

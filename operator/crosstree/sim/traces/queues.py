@@ -1,12 +1,17 @@
-"""Virtual clusters of a trace as JobQueues: `queue, num_nodes`, each guaranteed what its nodes have."""
+"""Virtual clusters of a trace as JobQueues: `queue, num_nodes`, each guaranteed what its nodes have.
+
+A column `max_run_time` says how long a run may last in them, `48h`; empty for any time.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from crosstree.base import duration
+from crosstree.base.errors import SpecError
 from crosstree.core.queues import ANY_MODEL, QueueSpec, Quota
 from crosstree.sim.inventory import Inventory
-from crosstree.sim.traces.table import rows
+from crosstree.sim.traces.table import Row, rows
 
 NEEDED = ("queue", "num_nodes")
 
@@ -19,11 +24,13 @@ def queues(path: Path, nodes: Inventory) -> tuple[QueueSpec, ...]:
     """
     each = int(nodes.devices.max())
     found: dict[str, int] = {}
+    bounds: dict[str, float | None] = {}
     for row in rows(path, NEEDED):
         name = row.text("queue")
         if not name or name in found:
             raise row.bad("queue", name, "a name that no other line has")
         found[name] = row.whole("num_nodes") * each
+        bounds[name] = _bound(row)
         if sum(found.values()) > nodes.total:
             raise row.bad(
                 "num_nodes",
@@ -31,5 +38,17 @@ def queues(path: Path, nodes: Inventory) -> tuple[QueueSpec, ...]:
                 f"guarantees that add up to no more than the {nodes.total} accelerators of the nodes",
             )
     return tuple(
-        QueueSpec(name, quotas=(Quota(ANY_MODEL, guaranteed=count),)) for name, count in sorted(found.items())
+        QueueSpec(name, quotas=(Quota(ANY_MODEL, guaranteed=count),), max_run_time=bounds[name])
+        for name, count in sorted(found.items())
     )
+
+
+def _bound(row: Row) -> float | None:
+    text = row.text("max_run_time")
+    try:
+        seconds = duration.parse(text) if text else None
+    except SpecError:
+        seconds = 0.0
+    if seconds == 0:
+        raise row.bad("max_run_time", text, "a duration like 48h, or nothing,")
+    return seconds
