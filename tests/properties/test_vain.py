@@ -8,21 +8,31 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crosstree.core.calendar import Booking
 from crosstree.core.cycle import run_cycle
 from crosstree.core.desk import open_desk
 from crosstree.core.line import line
 from crosstree.core.manners import Backfill
 from crosstree.core.plan import Plan
 from crosstree.core.policy import Order, Policy
+from crosstree.core.queues import Budget, QueueSpec
 from crosstree.core.refused import Refused
 from crosstree.core.snapshot import Snapshot
 from crosstree.core.start import start
 from crosstree.core.workload import Gang, NodeConstraint, Toleration
 from tests.properties.test_preemption import QUEUES, a_crowd, a_world
-from tests.support.builders.core import a_gang
+from tests.support.builders.core import H100, a_gang
 from tests.support.builders.running import NOW
 
 CYCLES = 6
+
+BOOKED = (
+    replace(QUEUES[2], calendar=(Booking("demo", H100, 40, NOW + 900.0, 3_600.0, 7_200.0),)),
+    replace(QUEUES[4], calendar=(Booking("now", H100, 24, NOW - 60.0, 3_600.0),)),
+    replace(QUEUES[3], budgets=(Budget(H100, 300_000.0, NOW - 60.0, 86_400.0),)),
+    replace(QUEUES[0], budgets=(Budget("*", 5_000_000.0, NOW - 60.0),)),
+)
+TREES = ((), QUEUES, tuple({one.name: one for one in (*QUEUES, *BOOKED)}.values()))
 
 
 def alike(crowd: list[Gang], copies: int) -> Iterator[Gang]:
@@ -45,20 +55,27 @@ def each_by_itself(gangs: tuple[Gang, ...]) -> tuple[Gang, ...]:
     a_crowd(),
     st.integers(2, 5),
     st.integers(0, 3),
-    st.booleans(),
+    st.sampled_from(TREES),
     st.sampled_from(list(Backfill)),
     st.sampled_from(list(Order)),
+    st.booleans(),
 )
 def test_a_turn_in_vain_comes_to_what_it_would_have_come_to(
-    crowd: list[Gang], copies: int, reservations: int, guarantees: bool, backfill: Backfill, order: Order
+    crowd: list[Gang],
+    copies: int,
+    reservations: int,
+    queues: tuple[QueueSpec, ...],
+    backfill: Backfill,
+    order: Order,
+    sentences: bool,
 ) -> None:
     def both(snapshot: Snapshot, policy: Policy, now: float) -> Plan:
         plan = run_cycle(snapshot, policy, now)
         assert plan == run_cycle(replace(snapshot, gangs=each_by_itself(snapshot.gangs)), policy, now)
         return plan
 
-    world = a_world(list(alike(crowd, copies)), QUEUES if guarantees else (), backfill, order)
-    world.policy = Policy(order=order, reservations=reservations)
+    world = a_world(list(alike(crowd, copies)), queues, backfill, order)
+    world.policy = Policy(order=order, reservations=reservations, sentences=sentences)
     world.decide = both
     for _ in range(CYCLES):
         world.step()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from crosstree.core.alike import Shape, asking
+from crosstree.core.fence import Bar
+from crosstree.core.plan import Forecast
 from crosstree.core.quota import Answers, Excess
 from crosstree.core.workload import Gang
 
@@ -14,13 +16,15 @@ class Vain(NamedTuple):
 
     Attributes:
         answers: Of the accounts as they stood: it holds for as long as nothing else is booked there.
-        excess: The limit in the way; None if none is.
-        ahead: Reservations there were, as in `Refused`.
+        excess, forecast, ahead, barred, opens: As in `Refused`.
     """
 
     answers: Answers
     excess: Excess | None
+    forecast: Forecast | None
     ahead: int
+    barred: Bar | None
+    opens: str
 
 
 class Tried:

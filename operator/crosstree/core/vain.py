@@ -19,14 +19,24 @@ def known_in_vain(gang: Gang, position: int, desk: Desk) -> Refused | None:
     if vain is None or vain.answers is not desk.accounts.answers or gang.promise is not None:
         return None
     desk.clearing.asked += 1
-    return Refused(gang, position, vain.excess, ahead=vain.ahead, again=True)
+    _, excess, forecast, ahead, barred, opens = vain
+    return Refused(
+        gang, position, excess, forecast=forecast, ahead=ahead, barred=barred, opens=opens, again=True
+    )
 
 
 def note_in_vain(refused: Refused, desk: Desk) -> None:
     """Remember a turn after which nothing has changed, if it would be the same for whoever asks for the same.
 
-    To be called where nobody is told a time any more. Budgets and bookings look at more than what is asked for.
+    To be called where no place is kept any more. What bookings and budgets leave changes with the accounts.
     """
     gang = refused.gang
-    if gang.promise is None and desk.fence is None and not desk.purse and searched_in_vain(gang, desk):
-        desk.vain[asking(gang)] = Vain(desk.accounts.answers, refused.excess, refused.ahead)
+    if gang.promise is None and searched_in_vain(gang, desk):
+        desk.vain[asking(gang)] = Vain(
+            desk.accounts.answers,
+            refused.excess,
+            refused.forecast,
+            refused.ahead,
+            refused.barred,
+            refused.opens,
+        )

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
-from crosstree.core.calendar import Booking
 from crosstree.core.desk import Desk, open_desk
-from crosstree.core.manners import Manners, Preemption
 from crosstree.core.plan import Promise
 from crosstree.core.policy import Policy
-from crosstree.core.queues import QueueSpec
 from crosstree.core.refused import Refused
 from crosstree.core.search_turns import IN_TURN, SEARCHES
 from crosstree.core.snapshot import Snapshot
@@ -70,11 +65,3 @@ def test_nobody_answers_for_others_while_some_are_still_told_when_they_start() -
     desk = open_desk(full(), Policy(reservations=1), NOW)
     assert isinstance(start(FIRST, 1, desk), Refused)
     assert known_in_vain(SECOND, 2, desk) is None
-
-
-@pytest.mark.parametrize("booked", [True, False])
-def test_where_something_is_booked_everybody_has_a_turn(booked: bool) -> None:
-    calendar = (Booking("demo", H100, 8, NOW + 900, 600.0),) if booked else ()
-    queues = (QueueSpec("default"), QueueSpec("other", calendar=calendar))
-    desk = after_turn_of(FIRST, full(queues=queues, manners=Manners(preemption=Preemption.NEVER)))
-    assert (known_in_vain(SECOND, 7, desk) is None) == booked
