@@ -6,21 +6,19 @@ forward. Nothing is written to the cluster.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from crosstree.base import duration
 from crosstree.base.errors import SettingsError, SpecError
 from crosstree.cli.options import Format
+from crosstree.cli.what_if_changes import funding, grant, seconds
 
 if TYPE_CHECKING:
     from crosstree.adapters.client import Api
     from crosstree.core.cluster import Queue
-    from crosstree.core.edits import Grant
     from crosstree.core.job import Job
     from crosstree.core.record import Recording
     from crosstree.core.workload import Gang, NodeConstraint
@@ -38,7 +36,7 @@ class Asked:
         jobs: Files with TrainingJobs to submit.
         drain: Nodes to drain.
         add: Racks to add: the name of a domain to copy, or `N:MODEL`.
-        queues: Quota changes: `NAME[:MODEL]=+N`, `=limit=N|none`, `=guaranteed=N`.
+        queues: Changes of quotas and budgets: `NAME[:MODEL]=+N`, `=limit=N|none`, `=guaranteed=N`, `=budget=+N|N|none`.
         horizon: How far to look ahead, a duration.
         namespace: Of jobs whose file names none.
     """
@@ -66,6 +64,7 @@ def answer(recording: Recording, asked: Asked, watch: Callable[[float], None] | 
         SettingsError: a file, a name or a change makes no sense; the text says which and what would do.
     """
     from crosstree.core.edits import drained, granted, with_gang, with_nodes, with_rack_like
+    from crosstree.core.funding import funded
     from crosstree.core.record import complete
     from crosstree.sim.what_if import what_if
 
@@ -81,7 +80,8 @@ def answer(recording: Recording, asked: Asked, watch: Callable[[float], None] | 
             counted = colon and number.isdigit()
             after = with_nodes(after, int(number), model) if counted else with_rack_like(after, each)
         for change in asked.queues:
-            after = granted(after, grant(change))
+            budget = funding(change)
+            after = granted(after, grant(change)) if budget is None else funded(after, budget)
         if asked.drain:
             after = drained(after, asked.drain)
     except SpecError as error:
@@ -96,43 +96,6 @@ def answer(recording: Recording, asked: Asked, watch: Callable[[float], None] | 
         window=60.0 if len(after.gangs) > MANY else 0.0,
         watch=watch,
     )
-
-
-def seconds(text: str) -> float:
-    """Read a horizon: as durations elsewhere, and days.
-
-    Raises:
-        SettingsError: it is none.
-    """
-    days = re.fullmatch(r"(\d+)d", text)
-    try:
-        return 86_400.0 * int(days[1]) if days else duration.parse(text)
-    except SpecError as error:
-        raise SettingsError(f"--horizon is {text!r}: {error} Days are written 7d.") from error
-
-
-def grant(text: str) -> Grant:
-    """Read a quota change: `team-a=+64`, `team-a:nvidia-h100-sxm=limit=256`, `team-a=limit=none`.
-
-    Raises:
-        SettingsError: it is none.
-    """
-    from crosstree.core.edits import Grant
-
-    found = re.fullmatch(
-        r"(?P<queue>[^=:]+)(:(?P<model>[^=]+))?=((?P<more>[+-]\d+)|(?P<what>limit|guaranteed)=(?P<to>\d+|none))",
-        text,
-    )
-    if found is None or (found["what"] == "guaranteed" and found["to"] == "none"):
-        raise SettingsError(
-            f"--queue is {text!r}; write NAME=+64, NAME=limit=256, NAME=limit=none or NAME=guaranteed=64, "
-            "with NAME:MODEL for the quota of one model."
-        )
-    if found["more"]:
-        return Grant(found["queue"], found["model"] or "", more=int(found["more"]))
-    to = -1 if found["to"] == "none" else int(found["to"])
-    limit, guaranteed = (to, None) if found["what"] == "limit" else (None, to)
-    return Grant(found["queue"], found["model"] or "", limit=limit, guaranteed=guaranteed)
 
 
 def gangs(recording: Recording, asked: Asked) -> list[Gang]:

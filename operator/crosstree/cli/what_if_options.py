@@ -46,7 +46,7 @@ QueueChanges = Annotated[
     typer.Option(
         "--queue",
         metavar="NAME[:MODEL]=CHANGE",
-        help="Quota to change: +64, limit=256, limit=none or guaranteed=64; several times.",
+        help="Quota to change: +64, limit=256, limit=none or guaranteed=64; or budget=+500, hours; several times.",
         rich_help_panel=PANEL,
     ),
 ]

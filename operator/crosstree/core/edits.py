@@ -103,12 +103,7 @@ def granted(snapshot: Snapshot, grant: Grant) -> Snapshot:
     Raises:
         SpecError: there is no such queue, or it has several quotas and none is named.
     """
-    queue = next((one for one in snapshot.queues if one.name == grant.queue), None)
-    if queue is None:
-        names = listed([one.name for one in snapshot.queues], SHOWN) or "none"
-        raise SpecError(
-            f"there is no queue {grant.queue!r} in AICluster {snapshot.cluster}; queues: {names}."
-        )
+    queue = queue_of(snapshot, grant.queue)
     model = grant.model or _only(queue)
     before = next((quota for quota in queue.quotas if quota.model == model), Quota(model))
     guaranteed = before.guaranteed + grant.more if grant.guaranteed is None else grant.guaranteed
@@ -119,6 +114,19 @@ def granted(snapshot: Snapshot, grant: Grant) -> Snapshot:
     others = [quota for quota in queue.quotas if quota.model != model]
     changed = replace(queue, quotas=tuple(sorted((*others, after), key=lambda quota: quota.model)))
     return replace(snapshot, queues=tuple(changed if one is queue else one for one in snapshot.queues))
+
+
+def queue_of(snapshot: Snapshot, name: str) -> QueueSpec:
+    """Return a queue of the cluster.
+
+    Raises:
+        SpecError: there is none of that name.
+    """
+    found = next((one for one in snapshot.queues if one.name == name), None)
+    if found is None:
+        names = listed([one.name for one in snapshot.queues], SHOWN) or "none"
+        raise SpecError(f"there is no queue {name!r} in AICluster {snapshot.cluster}; queues: {names}.")
+    return found
 
 
 def _only(queue: QueueSpec) -> str:

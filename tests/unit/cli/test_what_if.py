@@ -13,12 +13,14 @@ import yaml
 from crosstree.base.errors import SettingsError
 from crosstree.cli.options import Format
 from crosstree.cli.recordings import opened, save
-from crosstree.cli.what_if import Asked, gangs, grant, run, seconds
+from crosstree.cli.what_if import Asked, gangs, run
+from crosstree.cli.what_if_changes import funding, grant, seconds
 from crosstree.core.anonymous import anonymous
 from crosstree.core.cluster import Admission, Selector
 from crosstree.core.durations import Lesson, pattern_of, size_class
 from crosstree.core.edits import Grant
-from crosstree.core.queues import QueueSpec, Quota
+from crosstree.core.funding import Funding
+from crosstree.core.queues import Budget, QueueSpec, Quota
 from crosstree.core.record import Recording
 from tests.support.builders.core import H100, a_gang, a_pool, a_snapshot
 from tests.support.builders.holders import for_seconds, run_on
@@ -261,6 +263,27 @@ def test_quota_changes_are_read() -> None:
     for bad in ("a", "a=64", "=+1", "a=limit=", "a=guaranteed=none", "a=+x"):
         with pytest.raises(SettingsError):
             grant(bad)
+
+
+def test_changes_of_budgets_are_read() -> None:
+    assert funding("a=budget=+500") == Funding("a", more=500.0)
+    assert funding(f"a:{H100}=budget=-0.5") == Funding("a", H100, more=-0.5)
+    assert funding("a=budget=2000") == Funding("a", hours=2000.0)
+    assert funding("a=budget=none") == Funding("a", lifted=True)
+    assert funding("a=+64") is None
+    with pytest.raises(SettingsError, match="NAME=budget="):
+        grant("a=budget=lots")
+
+
+def test_a_job_that_its_budget_keeps_waiting_starts_with_a_larger_one(desk: Desk) -> None:
+    spent = QueueSpec("team-a", budgets=(Budget(H100, 3600.0, NOW - 60, 30 * 86_400.0),))
+    made = a_recording()
+    desk.keep(replace(made, snapshot=replace(made.snapshot, queues=(QueueSpec("default"), spent))))
+    job = a_job(2, queue="team-a", expectedDuration="1h")
+    code, told = desk.ask(job)
+    assert (code, told["jobs"][0]["reason"]) == (1, "BudgetExhausted")
+    code, told = desk.ask(job, queues=("team-a=budget=+100",))
+    assert (code, told["jobs"][0]["inSeconds"]) == (0, 0.0)
 
 
 def test_horizons_are_read_in_days_too() -> None:

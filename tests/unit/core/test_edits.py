@@ -8,10 +8,11 @@ import pytest
 from crosstree.base.errors import SpecError
 from crosstree.core.cycle import run_cycle
 from crosstree.core.edits import Grant, drained, granted, with_gang, with_nodes, with_rack_like
+from crosstree.core.funding import Funding, funded
 from crosstree.core.holdings import occupy, release
 from crosstree.core.plan import Place, Wait
 from crosstree.core.policy import Policy
-from crosstree.core.queues import ANY_MODEL, QueueSpec, Quota
+from crosstree.core.queues import ANY_MODEL, Budget, QueueSpec, Quota
 from crosstree.core.record import Recording, recall, record
 from crosstree.core.snapshot import NodeState
 from crosstree.core.workload import Footprint
@@ -155,6 +156,42 @@ def test_which_of_several_quotas_is_meant_has_to_be_said():
         granted(replace(a_snapshot(), queues=(queue,)), Grant("a", more=1))
     with pytest.raises(SpecError, match="there is no queue 'c' in AICluster east; queues: a"):
         granted(replace(a_snapshot(), queues=(queue,)), Grant("c", more=1))
+
+
+MONTHLY, ONCE = Budget(ANY_MODEL, 7200.0, 5.0, 60.0), Budget(H100, 3600.0)
+
+
+@pytest.mark.parametrize(
+    ("funding", "budgets"),
+    [
+        (Funding("a", more=1.0), (replace(MONTHLY, seconds=10_800.0), ONCE)),
+        (Funding("a", more=-9.0), (replace(MONTHLY, seconds=0.0), ONCE)),
+        (Funding("a", H100, hours=2.0), (MONTHLY, replace(ONCE, seconds=7200.0))),
+        (Funding("a", lifted=True), (ONCE,)),
+    ],
+)
+def test_a_budget_is_changed_as_asked_and_its_periods_stay(funding, budgets):
+    before = replace(a_snapshot(), queues=(QueueSpec("a", budgets=(MONTHLY, ONCE)), QueueSpec("b")))
+    assert funded(before, funding).queues == (QueueSpec("a", budgets=budgets), QueueSpec("b"))
+
+
+@pytest.mark.parametrize(
+    ("budgets", "model", "said"),
+    [
+        ((), "", "queue a has no budgets"),
+        ((ONCE,), "mi300", "no budget for 'mi300'; it has budgets for nvidia-h100-sxm"),
+        (
+            (ONCE, replace(ONCE, model="mi300")),
+            "",
+            "has budgets for mi300, nvidia-h100-sxm; name one: a:mi300=",
+        ),
+    ],
+)
+def test_which_budget_is_meant_has_to_be_clear(budgets, model, said):
+    with pytest.raises(SpecError, match=said):
+        funded(
+            replace(a_snapshot(), queues=(QueueSpec("a", budgets=budgets),)), Funding("a", model, more=1.0)
+        )
 
 
 def test_gangs_that_are_put_somewhere_stand_in_order_of_their_names():
