@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
+from tests.support.aftermath import aftermath
 from tests.support.real_world import Built, World, fleet, real_world
 from tests.support.waiting import eventually
 
@@ -15,6 +16,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Start the nodes and install the operator, once."""
     with real_world(Built.found(), tmp_path_factory.mktemp("shared")) as made:
         yield made
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to a failure all there is to see of the cluster: it is gone when somebody reads about it."""
+    report = yield
+    world = getattr(item, "funcargs", {}).get("world")
+    if report.failed and world is not None:
+        report.sections.append(("the cluster after the failure", aftermath(world)))
+    return report
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -20,8 +21,9 @@ from crosstree.base.names import LABEL_ATTEMPT, LABEL_INDEX, LABEL_JOB
 
 @dataclass(frozen=True)
 class Change:
-    """One event of the watch. `kind` is ADDED, MODIFIED or DELETED."""
+    """One event of the watch. `kind` is ADDED, MODIFIED or DELETED; `at` is when it arrived, UTC."""
 
+    at: str
     kind: str
     key: str
     uid: str
@@ -53,6 +55,10 @@ class PodRecord:
         """
         assert self._broken is None, f"the watch of pods broke: {self._broken!r}"
         return [change for change in list(self._changes) if change.key == f"{namespace}/{job}"]
+
+    def everything(self) -> list[Change]:
+        """Return what happened to the pods of all jobs so far, in order: to be read by people."""
+        return list(self._changes)
 
     def attempts(self, job: str, namespace: str) -> Mapping[int, list[int]]:
         """Return the indices made in each attempt, in order of creation, repeats included."""
@@ -119,6 +125,7 @@ class PodRecord:
         labels = meta["labels"]
         self._changes.append(
             Change(
+                at=f"{datetime.now(UTC):%H:%M:%S.%f}",
                 kind=str(event["type"]),
                 key=f"{meta['namespace']}/{labels[LABEL_JOB]}",
                 uid=meta["uid"],

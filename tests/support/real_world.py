@@ -35,6 +35,12 @@ TRAINS = 150.0
 UNREACHABLE = 8.0
 """`unreachableTimeout` of the AICluster here, in seconds."""
 
+TORCHRUN = (
+    "exec python3 -m torch.distributed.run /train/train.py "
+    '> "/checkpoints/worker-$CROSSTREE_INDEX-attempt-$CROSSTREE_ATTEMPT.log" 2>&1'
+)
+"""What a worker runs. It speaks to a file beside the checkpoints: a pod that is deleted takes its own log along."""
+
 Json = dict[str, Any]
 
 
@@ -82,6 +88,7 @@ class World:
         built: What the pods are made from.
         record: Every change of every worker since the start.
         shared: Folder that every node sees under the same path: where checkpoints go.
+        folders: What of it is whose, by the name of the job.
     """
 
     local: localcluster.Cluster
@@ -90,7 +97,7 @@ class World:
     record: PodRecord
     shared: Path
     namespace: str = "default"
-    _folders: dict[str, Path] = field(default_factory=dict)
+    folders: dict[str, Path] = field(default_factory=dict)
 
     # -- helm ------------------------------------------------------------------------------------------------------
 
@@ -132,11 +139,11 @@ class World:
         folder = self.shared / name
         folder.mkdir(mode=0o777)
         folder.chmod(0o777)
-        self._folders[name] = folder
+        self.folders[name] = folder
         container = {
             "name": "trainer",
             "image": self.built.trainer_image,
-            "command": ["python3", "-m", "torch.distributed.run", "/train/train.py"],
+            "command": ["sh", "-c", TORCHRUN],
             "env": [
                 {"name": "PYTHONPATH", "value": "/opt/torch"},
                 {"name": "OMP_NUM_THREADS", "value": "1"},
@@ -198,12 +205,12 @@ class World:
 
     def note(self, name: str, note: str) -> Json | None:
         """Return what the program of a job has noted; None if it has not yet."""
-        path = self._folders[name] / f"{note}.json"
+        path = self.folders[name] / f"{note}.json"
         return json.loads(path.read_text()) if path.exists() else None
 
     def wait_saved(self, name: str) -> None:
         """Wait until a job has saved a checkpoint: from here on a fault must not cost all of its work."""
-        saved = self._folders[name] / "checkpoint.pt"
+        saved = self.folders[name] / "checkpoint.pt"
         eventually(saved.exists, within=STARTS, what=f"{name} saved a checkpoint")
 
     def wait_trained(self, name: str) -> Json:
