@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from tests.support.aftermath import aftermath
-from tests.support.real_world import Built, World, fleet, real_world
+from tests.support.real_world import Built, World, real_world
 from tests.support.waiting import eventually
 
 
@@ -42,8 +42,5 @@ def _whole_again(world: World) -> Iterator[None]:
         within=60,
         what="every pod was gone",
     )
-    for node in fleet():
-        eventually(
-            lambda name=node.name: world.node_ready(name), within=60, what=f"node {node.name} was whole"
-        )
+    world.wait_whole()
     eventually(lambda: len(world.operators()) == 2, within=60, what="both operators were ready")

@@ -15,7 +15,7 @@ def restarted(world: World, name: str, cause: str) -> None:
 def resumed(world: World, name: str) -> None:
     """Wait until a job has ended; assert that its second attempt went on where the first had saved."""
     done = world.wait_trained(name)
-    assert done["attempt"] == 2
+    assert done["attempt"] == 2, world.status(name)["restarts"]
     assert done["first"] >= 10, f"{name} began from step {done['first']} again"
     assert world.overbooked() == []
 
