@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from tests.support.aftermath import aftermath
-from tests.support.real_world import Built, World, real_world
+from tests.support.real_world import SOON, Built, World, real_world
 from tests.support.waiting import eventually
 
 
@@ -32,15 +32,16 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(autouse=True)
 def _whole_again(world: World) -> Iterator[None]:
-    """Begin each test with three whole nodes, two ready operators and no jobs."""
+    """Begin each test with three whole nodes, two ready operators, one of which leads, and no jobs."""
     yield
     world.kubectl("delete", "trainingjobs", "--all", "--namespace", world.namespace, "--wait=false")
     world.kubectl("delete", "pods", "--all", "--namespace", world.namespace, "--wait=false")
     eventually(
         lambda: world.kubectl.list("pods", world.namespace),
         until=lambda left: not left,
-        within=60,
+        within=SOON,
         what="every pod was gone",
     )
     world.wait_whole()
-    eventually(lambda: len(world.operators()) == 2, within=60, what="both operators were ready")
+    eventually(lambda: len(world.operators()) == 2, within=SOON, what="both operators were ready")
+    world.wait_led()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from tests.support.real_world import AMD, ASCEND, GPU, NAMESPACE, World
+import pytest
+
+from tests.support.real_world import AMD, ASCEND, GPU, LONGEST, NAMESPACE, SOON, World
 from tests.support.waiting import eventually
 
-SOON = 60.0
+pytestmark = pytest.mark.timeout(LONGEST, method="signal")
 
 
 def a_shell(world: World, command: str, **more: object) -> dict[str, object]:
@@ -32,12 +34,7 @@ def ended(world: World, name: str) -> None:
 def test_two_replicas_run_on_different_nodes_and_one_leads(world: World):
     pods = world.operators()
     assert len({pod["spec"]["nodeName"] for pod in pods}) == 2
-    eventually(
-        world.leader,
-        until=lambda name: name in {pod["metadata"]["name"] for pod in pods},
-        within=30,
-        what="one of them led",
-    )
+    assert world.wait_led() in {pod["metadata"]["name"] for pod in pods}
 
 
 def test_the_operator_runs_without_rights_on_its_machine(world: World):
@@ -105,10 +102,12 @@ def test_devices_of_a_foreign_pod_are_never_given_out(world: World):
         accelerators={"perWorker": 2, "vendor": "huawei"},
         template=a_shell(world, "true"),
     )
-    waiting = eventually(
-        lambda: world.status("patient").get("waiting"), within=SOON, what="the job said why it waits"
+    eventually(
+        lambda: world.status("patient").get("waiting", {}).get("message", ""),
+        until=lambda message: "1" in message,
+        within=SOON,
+        what="the job said how many devices are left",
     )
-    assert "1" in waiting["message"], waiting
     assert world.pods("patient") == []
     world.kubectl.delete("pod", "foreign", world.namespace)
     ended(world, "patient")
@@ -116,7 +115,7 @@ def test_devices_of_a_foreign_pod_are_never_given_out(world: World):
 
 
 def test_a_crash_of_the_leading_operator_costs_no_job_anything(world: World):
-    before = world.leader()
+    before = world.wait_led()
     world.submit(
         "steady",
         framework={"name": "custom"},
@@ -127,7 +126,7 @@ def test_a_crash_of_the_leading_operator_costs_no_job_anything(world: World):
     eventually(lambda: len(world.pods("steady")) == 2, within=SOON)
     uids = [pod["metadata"]["uid"] for pod in world.pods("steady")]
     world.kubectl("delete", "pod", before, "--namespace", NAMESPACE, "--force", "--grace-period=0")
-    eventually(world.leader, until=lambda name: name not in ("", before), within=30, what="another one led")
+    eventually(world.leader, until=lambda name: name not in ("", before), within=60, what="another one led")
     assert [pod["metadata"]["uid"] for pod in world.pods("steady")] == uids
     ended(world, "steady")
     assert world.status("steady").get("restarts", []) == []

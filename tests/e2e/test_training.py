@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from tests.support.real_world import GPU, NAMESPACE, STARTS, World
+import pytest
+
+from tests.support.real_world import GPU, LONGEST, NAMESPACE, SOON, STARTS, World
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.timeout(LONGEST, method="signal")
 
 
 def restarted(world: World, name: str, cause: str) -> None:
@@ -26,15 +30,16 @@ def led_from_elsewhere(world: World, node: str) -> None:
     Else the others are told of nothing for as long as a lease lasts, and the workers that are left may fail first.
     """
 
-    def there() -> bool:
-        pod = world.kubectl.get("pod", world.leader(), namespace=NAMESPACE)
-        return bool(pod["spec"]["nodeName"] == node)
+    leader = world.wait_led()
+    if world.kubectl.get("pod", leader, namespace=NAMESPACE)["spec"]["nodeName"] != node:
+        return
+    world.kubectl("delete", "pod", leader, "--namespace", NAMESPACE, "--wait=false")
 
-    if there():
-        world.kubectl("delete", "pod", world.leader(), "--namespace", NAMESPACE, "--wait=false")
-        eventually(
-            there, until=lambda still: not still, within=STARTS, what=f"a replica leads outside {node}"
-        )
+    def elsewhere() -> bool:
+        pod = world.kubectl.get("pod", world.leader(), namespace=NAMESPACE)
+        return bool(pod["spec"]["nodeName"] != node)
+
+    eventually(elsewhere, within=STARTS, what=f"a replica leads outside {node}")
 
 
 def test_a_gang_trains_over_two_nodes_to_its_last_step(world: World):
@@ -45,7 +50,7 @@ def test_a_gang_trains_over_two_nodes_to_its_last_step(world: World):
 
 
 def test_training_goes_on_from_its_checkpoint_after_a_device_fails(world: World):
-    world.train("device", steps=120, topology={"required": "leaf"})
+    world.train("device", steps=120, faults=1, topology={"required": "leaf"})
     world.wait_saved("device")
     bad = world.nodes_of("device")[0]
     world.local.node(bad).set_device_health(GPU, 1, healthy=False)
@@ -58,7 +63,7 @@ def test_training_goes_on_from_its_checkpoint_after_a_device_fails(world: World)
 
 
 def test_training_goes_on_from_its_checkpoint_after_a_pod_and_the_leading_operator_are_deleted(world: World):
-    world.train("deleted", steps=120)
+    world.train("deleted", steps=120, faults=1)
     world.wait_saved("deleted")
     leader = world.leader()
     world.kubectl("delete", "pod", "deleted-worker-1", "--namespace", world.namespace, "--wait=false")
@@ -68,10 +73,10 @@ def test_training_goes_on_from_its_checkpoint_after_a_pod_and_the_leading_operat
 
 
 def test_training_goes_on_from_its_checkpoint_after_its_node_loses_power(world: World):
-    world.train("power", steps=200)
-    world.wait_saved("power")
-    dead = world.nodes_of("power")[1]
+    world.train("power", steps=120, faults=1)
+    dead = world.wait_placed("power")[1]
     led_from_elsewhere(world, dead)
+    world.wait_saved("power")
     world.local.node(dead).kill()
     try:
         resumed(world, "power")
@@ -82,10 +87,10 @@ def test_training_goes_on_from_its_checkpoint_after_its_node_loses_power(world: 
 
 
 def test_no_rank_lives_twice_while_its_node_is_cut_off_and_comes_back(world: World):
-    world.train("cut", steps=200)
-    world.wait_saved("cut")
-    lost = world.nodes_of("cut")[1]
+    world.train("cut", steps=120, faults=1)
+    lost = world.wait_placed("cut")[1]
     led_from_elsewhere(world, lost)
+    world.wait_saved("cut")
     world.local.node(lost).partition()
     try:
         eventually(
@@ -103,12 +108,12 @@ def test_no_rank_lives_twice_while_its_node_is_cut_off_and_comes_back(world: Wor
 def test_training_outlives_the_operator_that_is_uninstalled(world: World):
     world.train("orphan", steps=60)
     world.wait_saved("orphan")
-    world.helm("uninstall", "crosstree", "--wait", "--timeout", "60s")
+    world.helm("uninstall", "crosstree", "--wait", "--timeout", "240s")
     try:
         eventually(
             lambda: world.kubectl.list("pods", NAMESPACE, "app.kubernetes.io/name=crosstree"),
             until=lambda left: not left,
-            within=60,
+            within=SOON,
             what="no operator was left",
         )
         assert len(world.pods("orphan")) == 2

@@ -2,7 +2,8 @@
 
 Started by torchrun, which reads everything it needs from the variables that the operator sets. Rank 0 saves to
 CHECKPOINT_DIR, which all nodes see, after every tenth step; a new attempt goes on from there. What happened is left
-in CHECKPOINT_DIR as `attempt-<n>.json` and, after the last step, `done.json`.
+in CHECKPOINT_DIR as `attempt-<n>.json` and, after the last step, `done.json`. The first FAULTS attempts never take the
+last step, however late the fault that they wait for.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 STEPS = int(os.environ["STEPS"])
 PAUSE = float(os.environ.get("PAUSE", "0.1"))
+FAULTS = int(os.environ.get("FAULTS", "0"))
 FOLDER = Path(os.environ["CHECKPOINT_DIR"])
 ATTEMPT = int(os.environ["CROSSTREE_ATTEMPT"])
 SAVED = FOLDER / "checkpoint.pt"
@@ -64,6 +66,8 @@ def main() -> None:
     print(f"rank {rank} of {world} on {socket.gethostname()}: from step {first}", flush=True)
 
     for step in range(first, STEPS):
+        while rank == 0 and ATTEMPT <= FAULTS and step == STEPS - 1:
+            time.sleep(PAUSE)
         batch = torch.randn(16, 32, generator=torch.Generator().manual_seed(step * world + rank))
         loss = nn.functional.cross_entropy(model(batch), batch[:, :8].argmax(1))
         optimizer.zero_grad()
