@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 
 from localcluster.api import Api, Json
@@ -51,16 +50,17 @@ def create_nodes(api: Api, nodes: Sequence[Json], reporter: Reporter | None = No
 
 def delete_nodes(api: Api, names: Sequence[str]) -> None:
     """Delete nodes, many at a time; the pod garbage collector then removes their pods."""
-
-    def delete(name: str) -> None:
-        try:
-            api.delete(f"/api/v1/nodes/{name}")
-        except ApiError as error:
-            if error.status != 404:
-                raise
-
-    for _ in api.each(delete, names, at_once=AT_ONCE):
+    for _ in api.each(lambda name: _delete(api, f"/api/v1/nodes/{name}"), names, at_once=AT_ONCE):
         pass
+
+
+def _delete(api: Api, path: str) -> None:
+    """Delete an object that may be gone already."""
+    try:
+        api.delete(path)
+    except ApiError as error:
+        if error.status != 404:
+            raise
 
 
 def simulated_nodes(api: Api) -> list[Json]:
@@ -151,12 +151,16 @@ def wait_taken_over(api: Api, since: datetime, within: float = 60.0) -> None:
             if renewed and datetime.fromisoformat(renewed) >= since:
                 played.remove(name)
             else:
-                with suppress(ApiError):  # it is gone already
-                    api.delete(f"{leases}/{name}")
+                _delete(api, f"{leases}/{name}")
+        missing[:] = sorted(played)
         return not played
 
+    missing: list[str] = []
     if not eventually(held, within, pause=0.1):
-        raise StartError(f"kwok has not taken hold of its nodes {within:.0f} s after it was started again")
+        raise StartError(
+            f"{within:.0f} s after it was started again, kwok has not taken hold of {len(missing)} nodes, "
+            f"{missing[0]} among them"
+        )
 
 
 def eventually(holds: Callable[[], bool], within: float, pause: float = 0.05) -> bool:

@@ -78,7 +78,7 @@ def test_pods_run_soon_after_kwok_was_restarted(cluster: Cluster, namespace: str
     eventually(
         lambda: cluster.api.get(f"{path}/next"),
         lambda pod: pod["status"].get("phase") == "Running",
-        within=60,
+        within=25,
     )
 
 

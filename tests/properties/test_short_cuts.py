@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 from crosstree.core import fit
 from crosstree.core.alike import shape_of
-from crosstree.core.arrays import Int64
+from crosstree.core.arrays import Int64, set_in
 from crosstree.core.capacity import Trial
 from crosstree.core.claims import Claims
-from crosstree.core.horizon import Horizon
+from crosstree.core.horizon import Horizon, Reservation
+from crosstree.core.placement.choose import best_set, weighed
 from crosstree.core.placement.items import at_level
 from crosstree.core.placement.need import Need, Packed
 from crosstree.core.placement.pack import _select, pack, shortfall
+from crosstree.core.plan import Forecast
 from crosstree.core.policy import Order
 from crosstree.core.quota import Accounts
 from crosstree.core.roster import Roster
@@ -128,6 +130,85 @@ def test_room_later_is_the_same_without_what_is_never_short(snapshot, data):
         np.testing.assert_array_equal(
             horizon.slots_at(gang, pool, at, lean), horizon.slots_at(gang, pool, at)
         )
+
+
+@st.composite
+def reserved(draw: st.DrawFn, snapshot: Snapshot, cpu: int) -> Reservation:
+    """Draw a place in the future, whoever is there then."""
+    pool = snapshot.pools[0]
+    rows = np.array(
+        sorted(draw(st.sets(st.sampled_from(pool.nodes.tolist()), min_size=1, max_size=3))), np.int32
+    )
+    gang = a_gang(len(rows), draw(st.sampled_from((0, 1, 4))), requests=(("cpu", cpu), ("pods", 1)))
+    since = NOW + draw(st.sampled_from((0.0, 60.0, 60.0, 600.0)))
+    ends = since + draw(st.sampled_from((60.0, 540.0, 5000.0)))
+    return Reservation(gang, pool.name, rows, np.ones(len(rows), np.int64), Forecast(since, 0.9), since, ends)
+
+
+@EXAMPLES
+@given(busy(), st.data())
+def test_so_it_is_whatever_has_been_reserved_and_taken_since(snapshot, data):
+    pool, trial = snapshot.pools[0], Trial(snapshot)
+    cpu = data.draw(st.sampled_from((1_000, 24_000, 40_000)))
+    gang = a_gang(1, data.draw(st.sampled_from((1, 2, 2, 8))), requests=(("cpu", cpu), ("pods", 1)))
+    horizon = Horizon(trial, NOW)
+    for _ in range(data.draw(st.integers(1, 4))):
+        if data.draw(st.booleans()):
+            horizon.hold(data.draw(reserved(snapshot, cpu)))
+        else:
+            alone = replace(gang, devices=0)  # it takes from what is beside the accelerators
+            open_now = set_in(trial.usable_slots(alone, pool) > 0)[:2]
+            trial.take(alone, pool, pool.nodes[open_now], np.ones(len(open_now), np.int64))
+        lean = horizon.lean(fit.request_of(gang, pool, snapshot.resources), pool)
+        for at in (NOW, NOW + 60, NOW + 600, NOW + 6000):
+            np.testing.assert_array_equal(
+                horizon.slots_at(gang, pool, at, lean), horizon.slots_at(gang, pool, at)
+            )
+
+
+@EXAMPLES
+@given(busy(), st.data())
+def test_a_reservation_leaves_what_those_before_and_after_it_do_not_take(snapshot, data):
+    pool, trial, cpu = snapshot.pools[0], Trial(snapshot), snapshot.resources.index("cpu")
+    horizon = Horizon(trial, NOW)
+    made = [data.draw(reserved(snapshot, 1_000)) for _ in range(data.draw(st.integers(1, 5)))]
+    for reservation in made:
+        horizon.hold(reservation)
+    entries = [(each, row) for each in made for row in each.rows.tolist()]
+    left = [
+        horizon.timeline.free_on(np.array([row]), each.since)[0, cpu]
+        - sum(1_000 for other, at in entries if at == row and other.since <= each.since < other.ends)
+        for each, row in entries
+    ]
+    request = fit.request_of(a_gang(1, 0, requests=(("cpu", 1),)), pool, snapshot.resources)
+    found = horizon.held.slots(request, pool, np.arange(len(entries)))
+    np.testing.assert_array_equal(found, left)
+
+
+@EXAMPLES
+@given(st.data())
+def test_domains_alike_are_chosen_as_if_they_were_weighed(data):
+    size = data.draw(st.integers(1, 5))
+    capacity = np.array(
+        data.draw(st.lists(st.sampled_from((0, size, size)), min_size=1, max_size=9)), np.int64
+    )
+    assume(capacity.any())
+    need = data.draw(st.integers(1, int(capacity.sum())))
+    np.testing.assert_array_equal(best_set(capacity, need, apart), weighed(capacity, need, apart))
+
+
+@EXAMPLES
+@given(st.data())
+def test_domains_that_are_not_alike_are_weighed(data):
+    capacity = np.array(data.draw(st.lists(st.integers(0, 5), min_size=1, max_size=9)), np.int64)
+    assume(capacity.any())
+    need = data.draw(st.integers(1, int(capacity.sum())))
+    np.testing.assert_array_equal(best_set(capacity, need, apart), weighed(capacity, need, apart))
+
+
+def apart(option: Int64) -> tuple[int, ...]:
+    """Prefer domains that stand close together."""
+    return (int(option[-1] - option[0]),)
 
 
 @EXAMPLES

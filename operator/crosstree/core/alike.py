@@ -2,6 +2,7 @@
 
 Both are worked out once of a gang and kept with it, for as long as there is a gang that has them. They are compared by
 identity: a cycle asks for them many times, of thousands of gangs, most of which are as they were in the cycle before.
+Not for several threads at once: they might each make one of their own.
 """
 
 from __future__ import annotations
@@ -56,12 +57,6 @@ def shape_of(gang: Gang) -> Shape:
     return asking(gang).shape
 
 
-def _asking(gang: Gang) -> Asking:
-    shape = _SHAPES.setdefault(shaping(gang), Shape())
-    made = Asking(shape, smallest_devices(gang), trusted(gang.expected))
-    return _ASKINGS.setdefault((shape, gang.queue, gang.priority, gang.expected), made)
-
-
 def shaping(gang: Gang) -> tuple[object, ...]:
     """Strip a gang of what does not matter to where it fits: who it is, whose turn it is, how long it stays.
 
@@ -72,3 +67,9 @@ def shaping(gang: Gang) -> tuple[object, ...]:
         gang.groups, gang.constraint, gang.avoid, gang.banned, gang.recovering, gang.before, gang.sizes,
         gang.priority < 0, gang.expected.at_most if gang.sizes and gang.expected is not None else None,
     )  # fmt: skip
+
+
+def _asking(gang: Gang) -> Asking:
+    shape = _SHAPES.setdefault(shaping(gang), Shape())
+    made = Asking(shape, smallest_devices(gang), trusted(gang.expected))
+    return _ASKINGS.setdefault((shape, gang.queue, gang.priority, gang.expected), made)

@@ -1,4 +1,7 @@
-"""Names for the array types of the core. Shapes and units stand in the docstrings that use them."""
+"""Names for the array types of the core, and what numpy does too slowly for small ones.
+
+Shapes and units stand in the docstrings that use the names.
+"""
 
 from __future__ import annotations
 

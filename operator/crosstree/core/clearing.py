@@ -33,9 +33,9 @@ class Clearing:
             longer meets the same reservations and more, and may have nobody stopped whom the other may not;
             and it stays so, for capacity only shrinks in a cycle.
         soon: Gangs that had better wait because they start soon: shape, queue, priority and stay.
-        asked: Gangs that have asked for victims.
+        asked: Turns that came to asking for victims, those that others answered for among them.
         searches: Searches made in full.
-        spent: How many had asked when the searches that go by the line were used up; None while they are not.
+        spent: How many they were when the searches that go by the line were used up; None while they are not.
         claims: Who may be stopped for whom; None until somebody asks.
         tenants: Running gangs by pool, as arrays.
         roster: All of them; None until somebody asks.

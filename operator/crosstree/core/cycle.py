@@ -6,7 +6,7 @@ arguments.
 
 from __future__ import annotations
 
-from crosstree.core.desk import open_desk
+from crosstree.core.desk import Desk, open_desk
 from crosstree.core.line import line
 from crosstree.core.plan import Plan
 from crosstree.core.policy import Policy
@@ -31,14 +31,18 @@ def run_cycle(snapshot: Snapshot, policy: Policy, now: float) -> Plan:
         waits last in the order of the line.
     """
     # 1. Open the ledgers: every try below is a transaction on them, the snapshot stays as it is.
-    desk = open_desk(snapshot, policy, now)
+    return decide(open_desk(snapshot, policy, now))
+
+
+def decide(desk: Desk) -> Plan:
+    """Decide by ledgers that were just opened."""
     refused: list[Refused] = []
 
     # 2. Places that are being cleared first: who has had others stopped gets what they leave, or stands in line again.
     decided, in_line = keep_promises(desk)
 
     # 3. Then the line: the queue with the smallest share, in it priority, who lost a place, age.
-    for position, gang in line(in_line, desk.accounts, policy.order):
+    for position, gang in line(in_line, desk.accounts, desk.policy.order):
         # 4. Within quota, where it fits and delays nobody before it; else room is made; else a time is reserved.
         answer = start(gang, position, desk)
         if isinstance(answer, Refused):
@@ -50,4 +54,6 @@ def run_cycle(snapshot: Snapshot, policy: Policy, now: float) -> Plan:
     decided += growth(desk, decided, refused)
 
     # 6. Explain the rest against what is left after the whole cycle, once per distinct request.
-    return Plan(snapshot.cluster, snapshot.generation, (*decided, *verdicts(refused, desk)), desk.due())
+    return Plan(
+        desk.snapshot.cluster, desk.snapshot.generation, (*decided, *verdicts(refused, desk)), desk.due()
+    )

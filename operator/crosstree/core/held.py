@@ -55,10 +55,8 @@ class Held:
         leaves = free - takes
         place, mine = self._on(rows)
         begin = self.since[mine]
-        then, later = (
-            mine[(begin <= since) & (since < self.ends[mine])],
-            mine[(begin >= since) & (begin < ends)],
-        )
+        then = mine[(begin <= since) & (since < self.ends[mine])]
+        later = mine[(begin >= since) & (begin < ends)]
         np.subtract.at(leaves, place[then], self.takes[then])
         self._leaves[later] -= takes[place[later]]
         number = int(self.who[-1]) + 1 if len(self) else 0
@@ -105,9 +103,18 @@ class Held:
         found: Int64 = known[which]
         return found
 
-    def exceeds(self, left: Int64, column: int) -> bool:
-        """Say whether all reservations together, whenever they are, take more of a column than is left, int64 (N,)."""
-        return bool((self._total[self.rows, column] > left[self.rows]).any())
+    def exceeds(self, left: Int64, column: int, place: Int32) -> bool:
+        """Say whether all reservations together, whenever they are, take more of a column than is left on a node.
+
+        Args:
+            left: Of each node of the pool, int64 (n,).
+            column: Which.
+            place: Places in the pool by row, int32 (N,), -1 for other nodes.
+
+        O(entries).
+        """
+        here = place[self.rows]
+        return bool(((self._total[self.rows, column] > left[here]) & (here >= 0)).any())
 
     def _on(self, rows: Int32) -> tuple[Int64, Int64]:
         """Return where among some nodes that of each entry is, -1 where it is none of them; and which entries are."""

@@ -30,8 +30,8 @@ from crosstree.core.workload import Gang
 EVERY_ONE = 1 << 30
 """More reservations than there are."""
 
-PLENTY = 1 << 62
-"""More than there is of anything."""
+KEPT = 256
+"""Requests of which it is kept what they leave over: gangs alike come one after another."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +108,9 @@ class Horizon:
             self._shown = EVERY_ONE
 
     def lean(self, request: fit.Request, pool: Pool) -> fit.Request:
-        """Return the request without what is never short wherever the accelerators are there. O(n) per resource.
+        """Return the request without what is never short wherever the accelerators are there.
+
+        O(n) per resource after a step of the trial, else O(nodes held).
 
         For who counts slots at many instants: it holds until the next booking or reservation.
         """
@@ -117,11 +119,14 @@ class Horizon:
         key, steps = (pool.name, request), self.trial.steps
         known = self._spare.get(key)
         if known is None or known[0] != steps:
+            if len(self._spare) >= KEPT:
+                self._spare.clear()
             known = self._spare[key] = steps, self._to_spare(request, pool)
+        place = self.trial.positions(pool)
         short = tuple(
             (column, amount)
             for (column, amount), (least, left) in zip(request.others, known[1], strict=True)
-            if least < 0 or self.held.exceeds(left, column)
+            if least < 0 or self.held.exceeds(left, column, place)
         )
         if (request, short) not in self._lean:
             columns, amounts = tuple(one for one, _ in short), tuple(amount for _, amount in short)
@@ -131,15 +136,14 @@ class Horizon:
     def _to_spare(self, request: fit.Request, pool: Pool) -> list[tuple[int, Int64]]:
         """Return what is left of each resource beside the accelerators once as many workers are there as can be.
 
-        The least of it, and that of each node, int64 (N,); other pools have as much as anybody takes.
+        The least of it, and that of each node, int64 (n,).
         """
         rows, snapshot = pool.nodes, self.trial.snapshot
         most = np.maximum(snapshot.allocatable[rows, request.device_column] // request.devices, 1)
         found = []
         for column, amount in request.others:
-            left = np.full(len(snapshot.names), PLENTY, np.int64)
-            left[rows] = self.trial.free[rows, column] - most * amount
-            found.append((int(left[rows].min(initial=PLENTY)), left))
+            left = self.trial.free[rows, column] - most * amount
+            found.append((int(left.min(initial=0)), left))
         return found
 
     def slots_at(self, gang: Gang, pool: Pool, at: float, lean: fit.Request | None = None) -> Int64:

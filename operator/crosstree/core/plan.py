@@ -55,7 +55,8 @@ class WaitReason(Enum):
     RECOVERING = "Recovering"
     """The pods of an attempt that is over are still ending; the gang is placed again once they are gone."""
 
-    # Members are one of a kind; Enum itself would ask for the hash of the name.
+    # Members are one of a kind; Enum itself would ask for the hash of the name. For look-up only: the order of a set of
+    # them differs from process to process.
     __hash__ = object.__hash__
 
     @property

@@ -10,6 +10,7 @@ from crosstree.core.horizon import Reservation
 from crosstree.core.plan import Forecast, Promise
 from crosstree.core.purse import Overdraft
 from crosstree.core.quota import Excess
+from crosstree.core.tried import Vain
 from crosstree.core.workload import Gang
 
 
@@ -28,7 +29,8 @@ class Refused(NamedTuple):
         barred: What somebody has booked and it would take; None if nothing is.
         opens: The booking of its own queue that gives it its place when it comes into force; empty if none does.
         overdraft: The budget that stands in its way on every model it takes; None if none does.
-        again: It asks for what one before it asked for, and all else of its turn is the same.
+        again: The turn of one before it that asked for the same, if this is its answer; it shares the words too, but
+            for names of jobs of other namespaces.
     """
 
     gang: Gang
@@ -42,4 +44,4 @@ class Refused(NamedTuple):
     barred: Bar | None = None
     opens: str = ""
     overdraft: Overdraft | None = None
-    again: bool = False
+    again: Vain | None = None

@@ -21,7 +21,7 @@ def known_in_vain(gang: Gang, position: int, desk: Desk) -> Refused | None:
     desk.clearing.asked += 1
     _, excess, forecast, ahead, barred, opens = vain
     return Refused(
-        gang, position, excess, forecast=forecast, ahead=ahead, barred=barred, opens=opens, again=True
+        gang, position, excess, forecast=forecast, ahead=ahead, barred=barred, opens=opens, again=vain
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from crosstree.core.alike import Asking, Shape, asking, shape_of
+from crosstree.core.alike import Shape, shape_of
 from crosstree.core.choose_model import Better
 from crosstree.core.clearing_words import waits
 from crosstree.core.desk import Desk
@@ -61,13 +61,14 @@ class _Words:
         self._budgets, self._quotas = BudgetWords(desk, self._by_room), QuotaWords(desk, self._by_room)
         self._known: dict[tuple[Shape, str, str], Wait] = {}
         self._counted: dict[Shape, Wait] = {}
-        self._again: dict[tuple[Asking, str, int], Wait] = {}
+        self._again: dict[tuple[int, str], Wait] = {}
+        """By identity of the turn that answers for others, and namespace."""
 
     def of(self, one: Refused) -> Wait:
         """Return why; whose it is, and when it is expected to start, are to be filled in."""
-        if not one.again:
+        if one.again is None:
             return self._of(one)
-        key = (asking(one.gang), _namespace(one.gang), one.ahead)
+        key = (id(one.again), _namespace(one.gang))  # those refused keep it alive
         found = self._again.get(key)
         if found is None:
             found = self._again[key] = self._of(one)
@@ -99,9 +100,8 @@ class _Words:
             self._known[same] = replace(made, message=bounded(made.message, desk.policy))
         return self._known[same]
 
-    def _by_room(
-        self, gang: Gang
-    ) -> Wait:  # no reservation changes what is counted: many queues ask the same
+    def _by_room(self, gang: Gang) -> Wait:
+        """Say why there is no room. No reservation changes what is counted: many queues ask the same."""
         shape = shape_of(gang)
         if shape not in self._counted:
             self._counted[shape] = verdict(gang, self._desk.trial, self._desk.policy, Effort.COUNTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crosstree.core.queues import ANY_MODEL, Quota
+from crosstree.core.queues import ANY_MODEL, QueueSpec, Quota
 from crosstree.core.quota import UNLIMITED, Excess, Usage
 from tests.support.builders.core import H100
 from tests.support.builders.queues import a_queue, borrowed, covered, holding, owed, the_books
@@ -117,6 +117,13 @@ def test_a_guarantee_over_all_below_a_named_one_counts_once_above():
 
 
 # what is owed -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_guaranteed_to_the_queue_above_alone_is_owed_to_those_below_it():
+    team = QueueSpec("team", quotas=(Quota(H100, guaranteed=16),))
+    books = the_books(team, QueueSpec("mine", "team"), QueueSpec("other"), held=[holding("other", 24)])
+    assert books.owing("mine", H100, 16) == {"other"}
+    assert books.owing("mine", H100, 17) == frozenset()
 
 
 def test_a_borrower_owes_what_it_has_above_its_guarantee():

@@ -48,6 +48,11 @@ def best_set(capacity: Int64, need: int, spread: Callable[[Int64], tuple[int, ..
     alike = capacity == most
     if (alike | (capacity == 0)).all():  # what can be taken is all the same: the first ones
         return set_in(alike)[: -(-need // int(most))]
+    return weighed(capacity, need, spread)
+
+
+def weighed(capacity: Int64, need: int, spread: Callable[[Int64], tuple[int, ...]]) -> Int64:
+    """Answer like `best_set`, whatever the domains hold."""
     count = fewest(capacity, need)
     options = [np.sort(option) for option in _options(capacity, need, count)]
     distinct = list({option.tobytes(): option for option in options}.values())
