@@ -154,7 +154,7 @@ def test_so_it_is_whatever_has_been_reserved_and_taken_since(snapshot, data):
     horizon = Horizon(trial, NOW)
     for _ in range(data.draw(st.integers(1, 4))):
         if data.draw(st.booleans()):
-            horizon.hold(data.draw(reserved(snapshot, cpu)))
+            horizon.hold(data.draw(reserved(snapshot, data.draw(st.sampled_from((1_000, cpu))))))
         else:
             alone = replace(gang, devices=0)  # it takes from what is beside the accelerators
             open_now = set_in(trial.usable_slots(alone, pool) > 0)[:2]
