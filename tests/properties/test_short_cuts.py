@@ -26,7 +26,7 @@ from crosstree.core.snapshot import Snapshot
 from crosstree.core.topology import Fabric
 from tests.properties.test_placement import fleets
 from tests.properties.test_queues import CAPACITY, MODELS, NAMES, POOLS, QUEUES, held, trees
-from tests.support.builders.core import a_gang, a_snapshot
+from tests.support.builders.core import a_gang, a_pool, a_snapshot
 from tests.support.builders.running import NOW, running, with_running
 
 EXAMPLES = settings(max_examples=200)
@@ -164,6 +164,16 @@ def test_so_it_is_whatever_has_been_reserved_and_taken_since(snapshot, data):
             np.testing.assert_array_equal(
                 horizon.slots_at(gang, pool, at, lean), horizon.slots_at(gang, pool, at)
             )
+
+
+def test_what_is_never_short_is_asked_anew_once_somebody_has_taken_of_it():
+    snapshot = a_snapshot(a_pool(leaves=1, nodes=2))
+    pool, trial = snapshot.pools[0], Trial(snapshot)
+    horizon, gang = Horizon(trial, NOW), a_gang(1, 2, requests=(("cpu", 40_000), ("pods", 1)))
+    request = fit.request_of(gang, pool, snapshot.resources)
+    assert horizon.lean(request, pool).columns == ()
+    trial.take(replace(gang, devices=0), pool, pool.nodes, np.ones(2, np.int64))
+    assert horizon.slots_at(gang, pool, NOW, horizon.lean(request, pool)).tolist() == [3, 3]
 
 
 @EXAMPLES
