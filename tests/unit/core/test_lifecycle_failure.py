@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crosstree.core.job import Progress
-from crosstree.core.lifecycle import Finish, Hold, Move, next_move
+from crosstree.core.lifecycle import Finish, Hold, Move, Recover, next_move
 from crosstree.core.lifecycle.facts import NEVER_READY
 from crosstree.core.lifecycle.moves import Cause
 from crosstree.core.pods import PodPhase
@@ -89,6 +89,15 @@ def test_a_disrupted_worker_costs_nothing_and_its_node_is_avoided() -> None:
 
 def test_a_worker_about_to_be_evicted_restarts_the_gang_before_it_ends() -> None:
     assert outcome(decide(a_pod(0, disrupted=True), a_pod(1))) == ("Disrupted", False, "n0")
+
+
+def test_what_a_kubelet_says_of_a_pod_that_it_refused_is_told():
+    words = "UnexpectedAdmissionError: Allocate failed:  Requested: 2, Available: 0"
+    move = decide(a_pod(0, phase=PodPhase.FAILED, disrupted=True, stuck=words), a_pod(1))
+    assert isinstance(move, Recover)
+    assert move.message == (
+        "Worker 0 on node n0 was disrupted: UnexpectedAdmissionError: Allocate failed: Requested: 2, Available: 0."
+    )
 
 
 def test_a_disruption_outweighs_the_failures_it_caused() -> None:

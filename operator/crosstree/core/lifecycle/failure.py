@@ -198,7 +198,7 @@ def unbindable(pod: PodFact) -> bool:
 
 
 def worker_sentence(pod: PodFact, cause: Cause) -> str:
-    """Say which worker ended, where and how, with its last words."""
+    """Say which worker ended, where and how, with its last words, or those of the kubelet that refused it."""
     who = f"Worker {pod.index} on node {pod.node or '(none)'}"
     if cause is Cause.DISRUPTED:
         who = f"{who} was disrupted"
@@ -207,7 +207,10 @@ def worker_sentence(pod: PodFact, cause: Cause) -> str:
     else:
         who = f"{who} failed"
     if pod.exit is None:
-        return f"{who}."
+        why = (
+            _brief(pod.stuck).rstrip(".") if pod.phase is PodPhase.FAILED else ""
+        )  # a kubelet says why it refused it
+        return f"{who}{f': {why}' if why else ''}."
     reason = f" ({pod.exit.reason})" if pod.exit.reason and pod.exit.reason != "Error" else ""
     words = _brief(pod.exit.message).rstrip(".")
     return f"{who}: exit code {pod.exit.code}{reason}{f': {words}' if words else ''}."
