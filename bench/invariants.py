@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
+
+from rich.progress import track
 
 from bench.judge import Violation
 from bench.world import World
 from crosstree.base.clock import monotonic
 from crosstree.cli.measure import Record
+from crosstree.cli.output import console
 
 EPISODE = 250
 """Operations on one cluster before another one is made."""
@@ -30,6 +34,13 @@ class Tally:
     plans: int = 0
     evictions: int = 0
     violations: list[str] = field(default_factory=list)
+
+    def add(self, one: Tally) -> None:
+        """Count what another run came to."""
+        self.operations += max(one.operations, 1)
+        self.plans += one.plans
+        self.evictions += one.evictions
+        self.violations += one.violations
 
 
 def episode(seed: int, operations: int = EPISODE) -> Tally:
@@ -54,19 +65,27 @@ def run(operations: int, seed: int) -> Tally:
     """Live through episodes until so many operations are done."""
     whole = Tally()
     while whole.operations < operations:
-        one = episode(seed)
+        whole.add(episode(seed))
         seed += 1
-        whole.operations += max(one.operations, 1)
-        whole.plans += one.plans
-        whole.evictions += one.evictions
-        whole.violations += one.violations
+    return whole
+
+
+def on_all_cores(operations: int, seed: int) -> Tally:
+    """Live through as many episodes as so many operations are, several at a time; tell on a terminal how far it is."""
+    whole, seeds = Tally(), range(seed, seed - (-operations // EPISODE))
+    with ProcessPoolExecutor() as pool:
+        episodes = pool.map(episode, seeds, chunksize=4)
+        for one in track(
+            episodes, "episodes", total=len(seeds), console=console(stderr=True), transient=True
+        ):
+            whole.add(one)
     return whole
 
 
 async def measure(operations: int, seed: int) -> AsyncIterator[Record]:
     """Yield how many operations, plans and evictions there were, and what was violated."""
     began = monotonic()
-    found = run(operations, seed)
+    found = on_all_cores(operations, seed)
     conditions = {
         "operations": found.operations,
         "seed": seed,

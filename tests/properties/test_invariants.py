@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from bench.invariants import run
+from bench.invariants import EPISODE, on_all_cores, run
 from bench.world import World
 
 OPERATIONS = int(os.environ.get("OPERATIONS", "2000"))
@@ -55,3 +55,7 @@ def test_nothing_forbidden_happens_in_long_histories(shard: int) -> None:
     found = run(OPERATIONS // SHARDS, seed=1_000_000 * (shard + 1))
     assert not found.violations, found.violations[0]
     assert found.plans > found.operations
+
+
+def test_several_processes_do_what_one_does():
+    assert on_all_cores(2 * EPISODE, 77) == run(2 * EPISODE, 77)
