@@ -13,6 +13,7 @@ from localcluster.progress import Reporter, Silent
 SIMULATED = "kwok.x-k8s.io/node"  # annotation of every simulated node; kwok's own default goes by it
 MANAGED = "type"  # label by which our kwok knows the nodes it has to play: "kwok"
 AT_ONCE = 24
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 
 def create_nodes(api: Api, nodes: Sequence[Json], reporter: Reporter | None = None) -> int:
@@ -114,10 +115,9 @@ def wait_played(api: Api, count: int, within: float = 60.0) -> None:
     Raises:
         StartError: it has not in time.
     """
-    leases = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases?limit=1"
 
     def enough() -> bool:
-        found = api.get(leases)
+        found = api.get(f"{LEASES}?limit=1")
         return len(found["items"]) + int(found["metadata"].get("remainingItemCount", 0)) >= count
 
     if not eventually(enough, within, pause=0.1):
@@ -138,28 +138,23 @@ def wait_taken_over(api: Api, since: datetime, within: float = 60.0) -> None:
     Raises:
         StartError: it does not hold all of them in time.
     """
-    leases = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
-    def held() -> bool:
-        played = {
-            n["metadata"]["name"] for n in api.get(f"/api/v1/nodes?labelSelector={MANAGED}%3Dkwok")["items"]
-        }
-        for lease in api.get(leases)["items"]:
+    def waits() -> set[str]:
+        found = api.get(f"/api/v1/nodes?labelSelector={MANAGED}%3Dkwok")["items"]
+        played = {node["metadata"]["name"] for node in found}
+        for lease in api.get(LEASES)["items"]:
             name, renewed = lease["metadata"]["name"], lease["spec"].get("renewTime")
-            if name not in played:
-                continue
             if renewed and datetime.fromisoformat(renewed) >= since:
-                played.remove(name)
-            else:
-                _delete(api, f"{leases}/{name}")
-        missing[:] = sorted(played)
-        return not played
+                played.discard(name)
+            elif name in played:
+                _delete(api, f"{LEASES}/{name}")
+        return played
 
-    missing: list[str] = []
-    if not eventually(held, within, pause=0.1):
+    if not eventually(lambda: not waits(), within, pause=0.1):
+        missing = waits()
         raise StartError(
-            f"{within:.0f} s after it was started again, kwok has not taken hold of {len(missing)} nodes, "
-            f"{missing[0]} among them"
+            f"{within:.0f} s after it was started again, kwok has not taken hold of {len(missing)} nodes: "
+            f"{', '.join(sorted(missing)[:3])} …"
         )
 
 

@@ -124,7 +124,7 @@ class Running:
         started = datetime.now(UTC)
         if component == "kwok":
             # The old process holds the nodes' leases; the new one would wait until they run out.
-            self.api.delete("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases")
+            self.api.delete(nodes.LEASES)
         self._running.supervision.start(component)
         if component == "kwok":
             nodes.wait_taken_over(self.api, started, within)

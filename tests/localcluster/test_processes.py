@@ -85,18 +85,17 @@ def test_pods_run_soon_after_kwok_was_restarted(cluster: Cluster, namespace: str
 def test_a_lease_that_a_killed_kwok_still_took_keeps_nobody_waiting(cluster: Cluster) -> None:
     """A request sent before the end may be carried out after it: the lease belongs to nobody."""
     name = nodes.simulated_nodes(cluster.api)[0]["metadata"]["name"]
-    leases = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
     cluster.kill("kwok")
-    cluster.api.delete(f"{leases}/{name}")
+    cluster.api.delete(f"{nodes.LEASES}/{name}")
     taken = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
     orphan = {"holderIdentity": "dead", "leaseDurationSeconds": 3600, "renewTime": taken}
-    cluster.api.post(leases, {"metadata": {"name": name}, "spec": orphan})
+    cluster.api.post(nodes.LEASES, {"metadata": {"name": name}, "spec": orphan})
     started = datetime.now(UTC)
     cluster._running.supervision.start("kwok")
 
     nodes.wait_taken_over(cluster.api, started)
 
-    assert cluster.api.get(f"{leases}/{name}")["spec"]["holderIdentity"] != "dead"
+    assert cluster.api.get(f"{nodes.LEASES}/{name}")["spec"]["holderIdentity"] != "dead"
 
 
 def test_unknown_component_is_refused_with_the_known_ones(cluster: Cluster) -> None:

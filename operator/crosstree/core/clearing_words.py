@@ -38,7 +38,7 @@ def waits(gang: Gang, promise: Promise, pools: Iterable[Pool]) -> str:
 
 def stopped_for(gang: Gang, victim: Running, *, reclaimed: bool, size: int | None) -> str:
     """Tell a running gang for whom it has to go, why it, and what becomes of it."""
-    own = _namespace(gang) == _namespace(victim.gang)
+    own = gang.namespace == victim.gang.namespace
     name = gang.key.partition("/")[2]
     who = f"{name} (queue {gang.queue}, priority {gang.priority})" if own else "a job of another namespace"
     if not own:
@@ -59,7 +59,7 @@ def stopped_for(gang: Gang, victim: Running, *, reclaimed: bool, size: int | Non
 def victims_names(gang: Gang, victims: Iterable[Running]) -> tuple[str, ...]:
     """Name the victims of a gang's own namespace; an empty name for those of another."""
     return tuple(
-        one.gang.key.partition("/")[2] if _namespace(one.gang) == _namespace(gang) else "" for one in victims
+        one.gang.key.partition("/")[2] if one.gang.namespace == gang.namespace else "" for one in victims
     )
 
 
@@ -84,7 +84,3 @@ def _workers(count: int) -> str:
 
 def _nodes(count: int) -> str:
     return "one node" if count == 1 else f"{count} nodes"
-
-
-def _namespace(gang: Gang) -> str:
-    return gang.key.partition("/")[0]

@@ -177,9 +177,9 @@ class Desk:
         Where its turn does not come, the first few are told all the same when there will be room for them; nothing
         keeps it for them.
         """
-        holds = self.keeps_places
-        if not holds and self._told[0] >= self.policy.reservations:
+        if self.told_all:
             return None
+        holds = self.keeps_places
         self._told[0] += 1
         put_off = holds and not self.horizon.reservations and put_off_too_often(gang.told, self.now)
         found = self.search.earliest(gang, partial(self.affords, gang), put_off=put_off)

@@ -119,8 +119,7 @@ class QuotaWords:
 
     def _own(self, gang: Gang, excess: Excess) -> str:
         """Name those of the author's namespace among the jobs that hold what is under a limit."""
-        namespace = gang.key.partition("/")[0]
-        names = self._by_limit().get((excess.queue, excess.model), {}).get(namespace, [])
+        names = self._by_limit().get((excess.queue, excess.model), {}).get(gang.namespace, [])
         return f" ({listed(names, SHOWN)} in this namespace)" if names else ""
 
     def _by_limit(self) -> dict[tuple[str, str], dict[str, list[str]]]:

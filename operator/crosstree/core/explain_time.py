@@ -107,8 +107,7 @@ class TimeWords:
 
 def _jobs(keys: Sequence[str], gang: Gang) -> str:
     """Name the last of these jobs if it is of the gang's namespace, and count the others."""
-    own = gang.key.partition("/")[0]
-    if keys[0].partition("/")[0] != own:
+    if keys[0].partition("/")[0] != gang.namespace:
         return "a job of another namespace" if len(keys) == 1 else f"{len(keys)} jobs"
     more = len(keys) - 1
     return f"job {keys[0]}" if not more else f"job {keys[0]} and {more} more"
@@ -130,7 +129,7 @@ def _stays(gang: Gang) -> str:
 
 
 def _owner(first: Reservation, gang: Gang, others: Sequence[Reservation]) -> str:
-    own = gang.key.partition("/")[0] == first.gang.key.partition("/")[0]
+    own = gang.namespace == first.gang.namespace
     who = f"job {first.gang.key}" if own else "a job of another namespace"
     more = len(others) - 1
     return f"{who}, which is before it in the line" + (f", and {more} more" if more else "")

@@ -45,20 +45,13 @@ def request_of(gang: Gang, pool: Pool, resources: tuple[str, ...]) -> Request:
 
 def vector_of(gang: Gang, pool: Pool, resources: tuple[str, ...]) -> Int64:
     """Return what one worker takes, by column of a snapshot with these `resources`: int64 (R,), not to write on."""
-    return _vector(gang.requests, gang.devices, pool.resource, pool.column, resources)
+    return _vector(request_of(gang, pool, resources), len(resources))
 
 
 @lru_cache(maxsize=4096)  # few vectors, many gangs
-def _vector(
-    requests: tuple[tuple[str, int], ...],
-    devices: int,
-    resource: str,
-    column: int,
-    resources: tuple[str, ...],
-) -> Int64:
-    request = _request(requests, devices, resource, column, resources)
-    found = np.zeros(len(resources), np.int64)
-    for at, amount in (*request.others, (column, devices)):
+def _vector(request: Request, columns: int) -> Int64:
+    found = np.zeros(columns, np.int64)
+    for at, amount in (*request.others, (request.device_column, request.devices)):
         found[at] += amount
     found.setflags(write=False)
     return found

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosstree.core.alike import asking
+from crosstree.core.alike import Shape, asking, shape_of
 from crosstree.core.arrays import Bool
 from crosstree.core.candidates import Candidate
 from crosstree.core.claims import Grounds
@@ -69,8 +69,7 @@ def propose(gang: Gang, desk: Desk) -> Promise | None:
 
     O(K log K) for K pairs of running gang and node; gangs alike that found nobody are not tried again in the cycle.
     """
-    notes, kind = desk.clearing, asking(gang)
-    alike, stays = (kind.shape, gang.queue, gang.priority), kind.stays
+    notes, alike, stays = desk.clearing, _alike(gang), asking(gang).stays
     notes.asked += 1
     if searched_in_vain(gang, desk):
         return None
@@ -105,10 +104,14 @@ def searched_in_vain(gang: Gang, desk: Desk) -> bool:
     notes, snapshot = desk.clearing, desk.snapshot
     if snapshot.manners.preemption is Preemption.NEVER or not snapshot.running:
         return True
-    kind = asking(gang)
-    alike = (kind.shape, gang.queue, gang.priority)
+    alike, stays = _alike(gang), asking(gang).stays
     shortest = notes.hopeless.get(alike)
-    return (shortest is not None and kind.stays >= shortest) or (*alike, kind.stays) in notes.soon
+    return (shortest is not None and stays >= shortest) or (*alike, stays) in notes.soon
+
+
+def _alike(gang: Gang) -> tuple[Shape, str, int]:
+    """Return what gangs have in common for which the same may be stopped on the same nodes."""
+    return shape_of(gang), gang.queue, gang.priority
 
 
 def _candidates(gang: Gang, desk: Desk) -> list[Candidate]:

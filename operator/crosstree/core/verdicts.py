@@ -68,7 +68,7 @@ class _Words:
         """Return why; whose it is, and when it is expected to start, are to be filled in."""
         if one.again is None:
             return self._of(one)
-        key = (id(one.again), _namespace(one.gang))  # those refused keep it alive
+        key = (id(one.again), one.gang.namespace)  # those refused keep it alive
         found = self._again.get(key)
         if found is None:
             found = self._again[key] = self._of(one)
@@ -87,7 +87,7 @@ class _Words:
         desk, gang = self._desk, one.gang
         # Quotas are told of in the words of one namespace: it may know the names of its own jobs only.
         bars = self._quotas.bars(gang)
-        told = (gang.queue, _namespace(gang)) if bars else ("", "")
+        told = (gang.queue, gang.namespace) if bars else ("", "")
         same = (shape_of(gang), *told)
         if same not in self._known:
             thorough = Effort.FULL if len(self._known) < desk.policy.explained_in_full else Effort.COUNTS
@@ -106,10 +106,6 @@ class _Words:
         if shape not in self._counted:
             self._counted[shape] = verdict(gang, self._desk.trial, self._desk.policy, Effort.COUNTS)
         return self._counted[shape]
-
-
-def _namespace(gang: Gang) -> str:
-    return gang.key.partition("/")[0]
 
 
 def promised(gang: Gang, promise: Promise, position: int, desk: Desk) -> Wait:

@@ -181,6 +181,11 @@ class Gang(_Kept):
     promise: Promise | None = None
     told: Told | None = None
 
+    @property
+    def namespace(self) -> str:
+        """Namespace of the TrainingJob."""
+        return self.key.partition("/")[0]
+
     def demands(self, resource: str) -> NodeConstraint:
         """Return what its pods demand of nodes in a pool of an accelerator resource.
 

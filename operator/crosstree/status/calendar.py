@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from crosstree.base.clock import LAST, to_rfc3339
+from crosstree.base.clock import to_rfc3339
+from crosstree.base.moments import moment
 from crosstree.core.calendar import Booking, standing, window
 from crosstree.core.cluster import Queue
 from crosstree.core.diary import Diary
@@ -84,7 +84,7 @@ def condition(queue: Queue, found: Overbooked | None) -> Condition | None:
     if found is None:
         text = "Usable accelerators are enough for what all queues have booked and are guaranteed in its next windows."
         return Condition.true(Type.BOOKINGS_FIT, Reason.BOOKINGS_FIT, text)
-    begin = datetime.fromtimestamp(min(found.at, LAST), UTC).strftime("%Y-%m-%d %H:%M UTC")
+    begin = moment(found.at)
     more = found.guaranteed - found.booked
     beside = f" and {more} more are guaranteed" if more > 0 else ""
     text = (
