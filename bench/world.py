@@ -205,11 +205,11 @@ class World:
         Every duration is known exactly and nothing else happens, so it starts when the last one ends that ran as it
         came.
         """
-        for uid in sorted(gang.uid for gang in self.seen().gangs):
-            self._outside(f"cancel {uid}")
-            self.cluster.cancel(uid)
-        self.settle()
+        self._empty_line()
         self.rest(chance)
+        self._empty_line()  # who was stopped meanwhile may wait for a quota, and run once there is none
+        if self.seen().running:
+            return
         self._outside("starve")
         self.cluster.set_queues(())
         self.cluster.set_manners(Manners(Backfill.CONSERVATIVE, Preemption.LOWER_PRIORITY, 0.0))
@@ -324,6 +324,13 @@ class World:
         self.cluster.submit(gang, work)
         self.settle()
         return uid
+
+    def _empty_line(self) -> None:
+        """Cancel everybody who waits."""
+        for uid in sorted(gang.uid for gang in self.seen().gangs):
+            self._outside(f"cancel {uid}")
+            self.cluster.cancel(uid)
+        self.settle()
 
     def _in_line(self, uid: str) -> bool:
         return any(gang.uid == uid for gang in self.seen().gangs)

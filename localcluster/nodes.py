@@ -128,7 +128,9 @@ def wait_taken_over(api: Api, since: datetime, within: float = 60.0) -> None:
     """Wait until a kwok that was started again holds every node it has to play.
 
     A request that the killed process had sent may still be carried out after its end; the lease it leaves belongs to
-    nobody, and the new process would wait until it runs out. So leases that are older than the start are deleted.
+    nobody, and the new process would wait until it runs out. So leases that are older than the start are given up. They
+    are not deleted: kwok watches from resource version 0, whatever its list said, and never learns of what was deleted
+    between the two; it would hold the lease for alive for as long as it said.
 
     Args:
         api: The cluster.
@@ -146,8 +148,8 @@ def wait_taken_over(api: Api, since: datetime, within: float = 60.0) -> None:
             name, renewed = lease["metadata"]["name"], lease["spec"].get("renewTime")
             if renewed and datetime.fromisoformat(renewed) >= since:
                 played.discard(name)
-            elif name in played:
-                _delete(api, f"{LEASES}/{name}")
+            elif name in played and lease["spec"].get("holderIdentity"):
+                _give_up(api, lease)
         return played
 
     if not eventually(lambda: not waits(), within, pause=0.1):
@@ -156,6 +158,18 @@ def wait_taken_over(api: Api, since: datetime, within: float = 60.0) -> None:
             f"{within:.0f} s after it was started again, kwok has not taken hold of {len(missing)} nodes: "
             f"{', '.join(sorted(missing)[:3])} …"
         )
+
+
+def _give_up(api: Api, lease: Json) -> None:
+    """Take a lease from its holder, unless somebody has written it meanwhile."""
+    seen = {"resourceVersion": lease["metadata"]["resourceVersion"]}
+    try:
+        api.patch(
+            f"{LEASES}/{lease['metadata']['name']}", {"metadata": seen, "spec": {"holderIdentity": None}}
+        )
+    except ApiError as error:
+        if error.status not in (404, 409):
+            raise
 
 
 def eventually(holds: Callable[[], bool], within: float, pause: float = 0.05) -> bool:

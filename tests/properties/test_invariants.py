@@ -8,6 +8,7 @@ short histories, which it can shrink, and seeded episodes add length: OPERATIONS
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -15,8 +16,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from bench.invariants import EPISODE, on_all_cores, run
+from bench.invariants import EPISODE, episode, on_all_cores, run
+from bench.judge import Violation
 from bench.world import World
+from crosstree.core.manners import Backfill
 
 OPERATIONS = int(os.environ.get("OPERATIONS", "2000"))
 SHARDS = 8
@@ -59,3 +62,25 @@ def test_nothing_forbidden_happens_in_long_histories(shard: int) -> None:
 
 def test_several_processes_do_what_one_does():
     assert on_all_cores(2 * EPISODE, 77) == run(2 * EPISODE, 77)
+
+
+@pytest.mark.parametrize("seed", [5_000_799, 9_000_296])
+def test_who_was_stopped_for_want_of_quota_is_no_rival_of_the_large_gang(seed: int) -> None:
+    """In these histories somebody waits for a quota that the test of starving then takes away."""
+    assert not episode(seed).violations
+
+
+def test_without_reservations_the_large_gang_is_found_starving() -> None:
+    found = 0
+    for seed in range(12):
+        chance = Random(seed)
+        world = World(chance)
+        change = world.cluster.set_manners
+        world.cluster.set_manners = lambda manners, change=change: change(  # type: ignore[method-assign]
+            replace(manners, backfill=Backfill.NONE)
+        )
+        try:
+            world.starve(chance)
+        except Violation:
+            found += 1
+    assert found >= 3
