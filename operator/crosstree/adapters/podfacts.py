@@ -72,6 +72,7 @@ def of(pod: wire.Pod) -> PodFact:
         devices=_names(meta.annotations, devices),
         created=created,
         due=_time(meta.deletion_timestamp),
+        grace=float(meta.deletion_grace_period_seconds),
         checkpointed=meta.annotations.checkpointed if meta.annotations else "",
     )
 

@@ -69,6 +69,7 @@ class PodMeta(Wire):
     owner_references: msgspec.Raw = msgspec.Raw()
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
+    deletion_grace_period_seconds: int = 0
 
 
 class PodSpec(Wire):

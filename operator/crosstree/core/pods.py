@@ -53,6 +53,7 @@ class PodFact:
         checkpointed: Its annotation `crosstree.dev/checkpointed-at` as it stands; empty if it has none.
         due: When it should be gone at the latest, its own grace included, seconds since the epoch; 0 unless it is
             terminating.
+        grace: Seconds that whoever deleted it gave it; 0 unless it is terminating.
     """
 
     name: str
@@ -72,6 +73,7 @@ class PodFact:
     devices: frozenset[str] = frozenset()
     created: float = 0.0
     due: float = 0.0
+    grace: float = 0.0
     checkpointed: str = ""
 
 

@@ -91,11 +91,12 @@ def test_pod_being_deleted_holds_its_devices_until_it_is_gone() -> None:
 
 def test_when_a_pod_is_due_to_be_gone_is_known() -> None:
     _, _, pods, _ = sinks()
-    pods.put(read(our_pod("j", 0, metadata={"deletionTimestamp": "1970-01-01T00:10:00Z"})))
+    told = {"deletionTimestamp": "1970-01-01T00:10:00Z", "deletionGracePeriodSeconds": 30}
+    pods.put(read(our_pod("j", 0, metadata=told)))
     pods.put(read(our_pod("j", 1)))
-    assert [(pod.terminating, pod.due) for pod in pods.of_job("default", "j")] == [
-        (True, 600.0),
-        (False, 0.0),
+    assert [(pod.terminating, pod.due, pod.grace) for pod in pods.of_job("default", "j")] == [
+        (True, 600.0, 30.0),
+        (False, 0.0, 0.0),
     ]
 
 

@@ -29,7 +29,7 @@ from crosstree.core.lifecycle import (
     wants_placement,
 )
 from crosstree.core.plan import Wait, WaitReason
-from crosstree.core.pods import PodPhase
+from crosstree.core.pods import Exit, PodPhase
 from crosstree.core.snapshot import NodeState
 from tests.support.builders.jobs import (
     T0,
@@ -148,6 +148,28 @@ def test_a_pod_being_deleted_from_a_running_gang_restarts_it_at_once() -> None:
     move = next_move(facts(running(), (a_pod(0), a_pod(1, terminating=True))))
     assert isinstance(move, Recover)
     assert "train-worker-1" in move.message
+
+
+def test_who_ended_for_want_of_a_deleted_worker_is_not_charged() -> None:
+    lost = a_pod(0, phase=PodPhase.FAILED, exit=Exit(1, "Error", "", T0 + 40))
+    leaving = a_pod(1, terminating=True, due=T0 + 70, grace=30.0)
+    for left in ((lost,), (lost, leaving)):
+        move = next_move(facts(running(), left))
+        assert isinstance(move, Recover)
+        assert (move.cause.value, move.charged, move.worker) == ("PodDeleted", False, 1)
+
+
+def test_a_worker_that_failed_before_another_was_deleted_is_charged() -> None:
+    failed = a_pod(0, phase=PodPhase.FAILED, exit=Exit(1, "Error", "", T0 + 39))
+    move = next_move(facts(running(), (failed, a_pod(1, terminating=True, due=T0 + 70, grace=30.0))))
+    assert isinstance(move, Recover)
+    assert (move.cause.value, move.charged, move.worker) == ("WorkerFailed", True, 0)
+
+
+def test_a_deleted_worker_that_has_succeeded_hides_no_other() -> None:
+    done = a_pod(0, phase=PodPhase.SUCCEEDED, terminating=True)
+    move = next_move(facts(running(), (done, a_pod(1, terminating=True))))
+    assert isinstance(move, Recover) and move.worker == 1
 
 
 def test_a_recovering_gang_deletes_all_its_pods() -> None:

@@ -8,6 +8,7 @@ seen now outweighs the exit codes it caused. Sources: KEP-3329 (DisruptionTarget
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from crosstree.core.health import Action
@@ -146,6 +147,9 @@ def _failed_worker(facts: JobFacts) -> Recover | Finish | None:
             way_out = "Its command can't be run: correct image or command, then create the job again."
             sentence = worker_sentence(pod, Cause.WORKER_FAILED)
             return Finish(Cause.COMMAND_NOT_RUNNABLE, f"{sentence} {way_out}")
+    # Seen only by who was not there when it happened: the first to end may have ended for want of another.
+    if stray := _stray(facts, before=min(map(_first_to_end, failed))[0]):
+        return stray
     killed = [pod for pod in failed if pod.exit is not None and pod.exit.reason == "OOMKilled"]
     blamed = min(killed or failed, key=_first_to_end)
     cause = Cause.OUT_OF_MEMORY if killed else Cause.WORKER_FAILED
@@ -167,12 +171,17 @@ def _charge(facts: JobFacts, pod: PodFact, cause: Cause) -> Recover | Finish:
     return Recover(cause, charged=True, message=sentence, worker=pod.index)
 
 
-def _stray(facts: JobFacts) -> Recover | None:
-    """A pod deleted behind our back. Before the gang was ever ready it is simply made again."""
+def _stray(facts: JobFacts, before: float = math.inf) -> Recover | None:
+    """A pod deleted behind our back, at that time or earlier. Before the gang was ever ready it is simply made again.
+
+    When a pod that is gone was deleted nobody knows any more: it counts as the earliest.
+    """
     if not was_ready(facts.job.progress):
         return None
-    leaving = next((pod for pod in _by_index(facts.current.values()) if pod.terminating), None)
-    if leaving is not None and leaving.phase is not PodPhase.SUCCEEDED:
+    for leaving in _by_index(facts.current.values()):
+        late = leaving.due - leaving.grace > before
+        if late or not leaving.terminating or leaving.phase is PodPhase.SUCCEEDED:
+            continue
         text = f"Pod {leaving.name} on node {leaving.node} is being deleted by somebody else."
         return Recover(Cause.POD_DELETED, charged=False, message=text, worker=leaving.index)
     if facts.missing:
@@ -237,7 +246,7 @@ def _not_runnable(pod: PodFact) -> bool:
 
 
 def _first_to_end(pod: PodFact) -> tuple[float, int]:
-    return (pod.exit.finished_at if pod.exit is not None else float("inf"), pod.index)
+    return (pod.exit.finished_at if pod.exit is not None else math.inf, pod.index)
 
 
 def _by_index(pods: Iterable[PodFact]) -> list[PodFact]:
