@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from crosstree.base.clock import to_rfc3339
+from crosstree.base.moments import clock
 from crosstree.base.words import listed
 from crosstree.cli.output import ago, plain, table
 
@@ -100,7 +101,7 @@ def _draw_fate(screen: Console, fate: Fate, answer: Answer) -> None:
     else:
         sure = f"confidence {fate.confidence:.0%}" if fate.confidence else "a guess: durations are not known"
         say(
-            f"{fate.job} starts at {to_rfc3339(fate.start)}, in {ago(fate.start - answer.now)} ({sure}).",
+            f"{fate.job} starts at {clock(fate.start, answer.now)}, in {ago(fate.start - answer.now)} ({sure}).",
             "bold yellow",
         )
     if fate.reason is not None:
@@ -123,7 +124,7 @@ def _row(shift: Shift, answer: Answer) -> tuple[str, str, str, str]:
     def at(seconds: float | None) -> str:
         if seconds is None:
             return f"not within {ago(answer.horizon)}"
-        return "now" if seconds <= answer.now else to_rfc3339(seconds)
+        return "now" if seconds <= answer.now else clock(seconds, answer.now)
 
     by = ago(abs(shift.seconds)) if math.isfinite(shift.seconds) else "?"
     return shift.job, at(shift.before), at(shift.after), by

@@ -189,7 +189,7 @@ def test_a_drain_alone_is_0_and_says_who_is_stopped(desk: Desk) -> None:
 def test_people_read_sentences(desk: Desk) -> None:
     code, told = desk.ask(a_job(8), form=Format.TABLE)
     assert code == 0
-    assert "default/mine starts at 2023-11-14T23:13:20Z, in 60m (confidence 90%)." in told
+    assert "default/mine starts at 23:14 UTC, in 60m (confidence 90%)." in told
     assert "Until then it waits, number 1 in its queue" in told or "Until then it waits" in told
     assert "It would start now: • with workers: 4" in told
 
