@@ -7,7 +7,8 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from tests.support.aftermath import aftermath
-from tests.support.real_world import SOON, Built, World, real_world
+from tests.support.real_world import SOON, Built, World, fleet, real_world
+from tests.support.trials import Trials
 from tests.support.waiting import eventually
 
 
@@ -16,6 +17,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Start the nodes and install the operator, once."""
     with real_world(Built.found(), tmp_path_factory.mktemp("shared")) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def trials(world: World) -> Trials:
+    """Whether the nodes are whole, kept from one test to the next: each start of a kubelet is tried once."""
+    return Trials(world, fleet())
 
 
 @pytest.hookimpl(wrapper=True)
@@ -31,7 +38,7 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(autouse=True)
-def _whole_again(world: World) -> Iterator[None]:
+def _whole_again(world: World, trials: Trials) -> Iterator[None]:
     """Begin each test with three whole nodes, two ready operators, one of which leads, and no jobs."""
     yield
     world.kubectl("delete", "trainingjobs", "--all", "--namespace", world.namespace, "--wait=false")
@@ -42,6 +49,6 @@ def _whole_again(world: World) -> Iterator[None]:
         within=SOON,
         what="every pod was gone",
     )
-    world.wait_whole()
+    trials.wait_whole()
     eventually(lambda: len(world.operators()) == 2, within=SOON, what="both operators were ready")
     world.wait_led()

@@ -102,7 +102,6 @@ class World:
     shared: Path
     namespace: str = "default"
     folders: dict[str, Path] = field(default_factory=dict)
-    _tried: dict[str, int] = field(default_factory=dict)
 
     # -- helm ------------------------------------------------------------------------------------------------------
 
@@ -277,62 +276,6 @@ class World:
             for (node, resource), amount in sorted(used.items())
             if node in nodes and amount > int(nodes[node]["capacity"].get(resource, 0))
         ]
-
-    def node_ready(self, name: str) -> bool:
-        """Tell whether a node is Ready and offers all of its devices."""
-        node = self.kubectl.get("node", name)
-        offered = {r: int(a) for r, a in node["status"].get("allocatable", {}).items() if "/" in r}
-        wanted = dict(self.local.node(name).spec.devices)
-        return _true(node, "Ready") and not node["spec"].get("taints") and wanted.items() <= offered.items()
-
-    def wait_whole(self) -> None:
-        """Wait until every kubelet has run a pod that takes all devices of its node; none of these pods is left.
-
-        To be Ready is not enough. A kubelet that was started again says so a moment before it asks for its pods, and
-        those it then finds it may refuse: the devices of pods it had before the power failed still count as taken
-        (kubernetes/kubernetes#109595). The operator gets over that, but a test would begin with a restart.
-        """
-        for node in fleet():
-            eventually(
-                lambda name=node.name: self.node_ready(name), within=SOON, what=f"node {node.name} was Ready"
-            )
-        running = self.local.pids
-        kubelets = {node.name: running[f"{node.name}-kubelet"] for node in fleet()}
-        new = [node for node in fleet() if self._tried.get(node.name) != kubelets[node.name]]
-        eventually(
-            lambda: {node.name: self._trial(node) for node in new},
-            until=lambda seen: set(seen.values()) <= {"Succeeded"},
-            within=SOON,
-            every=0.3,
-            what="every node ran a pod that took all of its devices",
-        )
-        for node in new:
-            self.kubectl.delete("pod", f"try-{node.name}", self.namespace)
-        self._tried = kubelets
-
-    def _trial(self, node: RealNode) -> str:
-        """Return the phase of the pod that tries a node out; made where there is none, and again where it failed."""
-        name = f"try-{node.name}"
-        phase = str((self.kubectl.find("pod", name, self.namespace) or {}).get("status", {}).get("phase", ""))
-        if phase == "Failed":
-            self.kubectl.delete("pod", name, self.namespace)
-        if phase in ("", "Failed"):
-            devices = {resource: str(count) for resource, count in node.devices.items()}
-            container = {
-                "name": "main",
-                "image": self.built.trainer_image,
-                "command": ["true"],
-                "resources": {"limits": devices},
-            }
-            self.kubectl.create(
-                {
-                    "apiVersion": "v1",
-                    "kind": "Pod",
-                    "metadata": {"name": name, "namespace": self.namespace},
-                    "spec": {"nodeName": node.name, "restartPolicy": "Never", "containers": [container]},
-                }
-            )
-        return phase
 
 
 def _true(thing: Json, condition: str) -> bool:
