@@ -6,21 +6,20 @@ finds is a sentence, with what led to it in the history of the world.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bench.limits import Limits
 from crosstree.core.booked import effective
 from crosstree.core.cycle import run_cycle
 from crosstree.core.plan import Evict, Place, Plan, Resize, Wait
 from crosstree.core.policy import Policy
-from crosstree.core.queues import ANY_MODEL, QueueSpec
+from crosstree.core.queues import QueueSpec
 from crosstree.core.record import Recording, recall, record
 from crosstree.core.snapshot import NodeState, Pool, Snapshot
 from crosstree.core.workload import Gang
-
-SLACK = 1e-6
 
 
 class Violation(AssertionError):
@@ -57,7 +56,10 @@ class Judge:
         self.checked = 0
         self.evictions = 0
         self._queues: tuple[QueueSpec, ...] = ()
-        self._stopped_for: dict[tuple[str, str], int] = {}
+        self._ended = 0
+        """Gangs that are gone, whatever became of them: their guarantees and limits may be somebody else's now."""
+        self._there: set[str] = set()
+        self._stopped_for: dict[tuple[str, str], tuple[int, int]] = {}
         self._owed: dict[str, Eviction] = {}
         self._state: list[int] = []
 
@@ -75,6 +77,9 @@ class Judge:
         self.epoch += queues != self._queues
         self._queues = queues
         gangs = {gang.uid: gang for gang in before.gangs}
+        there = gangs.keys() | {one.gang.uid for one in before.running}
+        self._ended += len(self._there - there)
+        self._there = there
         self._answers_everybody(gangs, plan)
         self._places(before, gangs, plan)
         self._quotas(before, gangs, plan)
@@ -168,7 +173,7 @@ class Judge:
         starts = [(gangs[one.uid], one) for one in plan.decisions if isinstance(one, Place)]
         if not starts:
             return
-        tree = Tree(before.queues)
+        tree = Limits(before.queues)
         held: dict[tuple[str, str], int] = {}
         for one in before.running:
             tree.add(held, one.gang.queue, one.model, one.devices)
@@ -199,8 +204,9 @@ class Judge:
                 raise Violation(f"{one.key} is stopped for {one.beneficiary}, which does not wait.")
             if asker.promise is None or one.uid not in asker.promise.victims:
                 raise Violation(f"{one.key} is stopped for {asker.key}, whose stored plan does not name it.")
-            self._stopped_for[one.key, asker.key] = self.epoch
-            if self._stopped_for.get((asker.key, one.key)) == self.epoch:
+            told = (self.epoch, self._ended)
+            self._stopped_for[one.key, asker.key] = told
+            if self._stopped_for.get((asker.key, one.key)) == told:
                 raise Violation(f"{one.key} and {asker.key} stop each other in turn.")
             self._owed[asker.uid] = Eviction(one.key, asker.key, self.epoch)
         self._kept(gangs, plan, now)
@@ -242,57 +248,3 @@ class Judge:
             ]
             how = ("asked again", "from a file", "in another order")[kind]
             raise Violation(f"{how}, it decides otherwise: {different[:1] or (plan.due, again.due)}")
-
-
-class Tree:
-    """Limits of a queue tree, summed up by hand. A queue whose parents make a circle has none."""
-
-    def __init__(self, queues: Iterable[QueueSpec]) -> None:
-        self._specs = {queue.name: queue for queue in queues}
-        self._parent = {
-            name: queue.parent if queue.parent in self._specs and not self._circular(name) else ""
-            for name, queue in self._specs.items()
-        }
-
-    def _circular(self, name: str) -> bool:
-        seen, at = set(), self._specs[name].parent
-        while at in self._specs and at not in seen:
-            if at == name:
-                return True
-            seen.add(at)
-            at = self._specs[at].parent
-        return False
-
-    def chain(self, name: str) -> list[str]:
-        """The queue and those above it."""
-        found = [name]
-        while above := self._parent.get(found[-1], ""):
-            found.append(above)
-        return found
-
-    def add(self, held: dict[tuple[str, str], int], queue: str, model: str, devices: int) -> None:
-        """Count devices for a queue and all above it."""
-        for name in self.chain(queue):
-            held[name, model] = held.get((name, model), 0) + devices
-
-    def broken(self, held: Mapping[tuple[str, str], int], name: str, model: str) -> str:
-        """Say which limit of a queue is exceeded by what is held, or nothing."""
-        spec = self._specs.get(name)
-        for quota in spec.quotas if spec is not None else ():
-            if quota.limit is None or quota.model not in (model, ANY_MODEL):
-                continue
-            parts = [
-                (self._rate(name, one) if quota.model == ANY_MODEL else 1.0) * amount
-                for (queue, one), amount in sorted(held.items())
-                if queue == name and quota.model in (one, ANY_MODEL)
-            ]
-            if sum(parts) > quota.limit + SLACK:
-                return f"{sum(parts)} of {quota.limit} {quota.model}"
-        return ""
-
-    def _rate(self, name: str, model: str) -> float:
-        for queue in self.chain(name):
-            rates = dict(self._specs[queue].rates)
-            if model in rates:
-                return rates[model]
-        return 1.0

@@ -25,7 +25,6 @@ from crosstree.core.clearance import (
     release_all,
     ripe_among,
     roster_of,
-    rows_of,
 )
 from crosstree.core.clearing_words import victims_names
 from crosstree.core.desk import Desk
@@ -35,10 +34,12 @@ from crosstree.core.placement.pack import shortfall
 from crosstree.core.plan import Place, Promise
 from crosstree.core.policy import Order
 from crosstree.core.quota_victims import within_quota
+from crosstree.core.reprisal import who_comes_back
 from crosstree.core.running import Running
 from crosstree.core.search_turns import may_search
 from crosstree.core.seat import seat, seat_again
 from crosstree.core.snapshot import Pool
+from crosstree.core.sparing import goes_on_with, needed_for
 from crosstree.core.victims import Choice, cheapest
 from crosstree.core.workload import Gang
 
@@ -50,6 +51,10 @@ PROMISE_SECONDS = 600.0
 
 SURE = 0.5
 """Confidence from which on the expected end of a gang is worth waiting for: declared, or learned from several."""
+
+
+UNDONE = 4
+"""Ways looked at for one gang of which each would be undone by who is stopped for it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +88,7 @@ def propose(gang: Gang, desk: Desk) -> Promise | None:
         mark = desk.checkpoint()
         look_ahead(desk)
         soon = starts_soon(gang, offered, desk)
-        found = None if soon else _best(gang, ways, desk)
+        found = None if soon else _lasting(gang, ways, desk)
         desk.rollback(mark)
         if soon:
             notes.soon.add((*alike, stays))
@@ -174,6 +179,16 @@ def _seated(gang: Gang, candidate: Candidate, desk: Desk) -> Place | None:
     return again or seat(gang, candidate, desk.trial, (candidate.need.workers,))
 
 
+def _lasting(gang: Gang, ways: list[tuple[Candidate, Grounds]], desk: Desk) -> tuple[Place, Promise] | None:
+    """Find the cheapest way that nobody undoes who is stopped for it; None if there is none, or many are undone."""
+    for _ in range(UNDONE):
+        found = _best(gang, ways, desk)
+        if found is None or not (back := who_comes_back(gang, *found, desk)).any():
+            return found
+        ways = [(candidate, grounds.among(~back)) for candidate, grounds in ways]
+    return None
+
+
 def _best(gang: Gang, ways: list[tuple[Candidate, Grounds]], desk: Desk) -> tuple[Place, Promise] | None:
     """Find the cheapest way over all pools: by shrinking elastic gangs alone if that will do, else by stopping some."""
     elastic = roster_of(desk).elastic
@@ -233,9 +248,11 @@ def _checked(gang: Gang, way: _Way, desk: Desk) -> tuple[Place, Promise] | None:
     if place is None:
         desk.rollback(mark)
         return None
-    needed = _needed(gang, way, place, desk)
+    needed = needed_for(gang, way.candidate, way.choice.victims, place, desk)
     smaller = tuple(
-        (running[at].gang.uid, size) for at in needed if (size := _shrunk(running[at], gang, place, desk))
+        (running[at].gang.uid, size)
+        for at in needed
+        if (size := goes_on_with(running[at], gang, place, desk))
     )
     desk.rollback(mark)
     victims = sorted((running[at] for at in needed), key=lambda one: (one.gang.key, one.gang.uid))
@@ -251,48 +268,3 @@ def _checked(gang: Gang, way: _Way, desk: Desk) -> tuple[Place, Promise] | None:
         smaller=tuple(sorted(smaller)),
         jobs=victims_names(gang, victims),
     )
-
-
-def _needed(gang: Gang, way: _Way, place: Place, desk: Desk) -> list[int]:
-    """Return the victims whose nodes the place uses, and those that quota needs, the dearest looked at first."""
-    running, pool = desk.snapshot.running, way.candidate.pool
-    used = set(rows_of(pool, place.nodes, desk.trial))
-    needed = list(way.choice.victims)
-    devices = way.candidate.need.workers * gang.devices
-    for at in sorted(needed, key=lambda at: -running[at].devices):
-        one = running[at]
-        if one.pool == pool.name and not used.isdisjoint(one.rows.tolist()):
-            continue
-        mark = desk.accounts.checkpoint()
-        desk.accounts.take(one.gang.queue, one.model, one.devices)
-        if len(needed) > 1 and desk.accounts.excess(gang.queue, place.model, devices) is None:
-            needed.remove(at)  # stays booked as held for those looked at after it
-        else:
-            desk.accounts.rollback(mark)
-    return needed
-
-
-def _shrunk(running: Running, gang: Gang, place: Place, desk: Desk) -> int:
-    """Return the number of workers an elastic victim can go on with on what is left of its nodes; 0 for none.
-
-    What it gets is booked, so that the next one sees it taken.
-    """
-    sizes = [size for size in running.gang.sizes if size < running.workers]
-    pool = next((one for one in desk.snapshot.pools if one.name == running.pool), None)
-    if not sizes or pool is None:
-        return 0
-    left = desk.trial.slots(running.gang, pool)[desk.trial.positions(pool)[running.rows]]
-    kept = np.minimum(left, running.counts)
-    size = max((size for size in sizes if size <= int(kept.sum())), default=0)
-    if not size:
-        return 0
-    mark = desk.checkpoint()
-    desk.accounts.take(running.gang.queue, running.model, size * running.gang.devices)
-    asked = sum(share.count for share in place.nodes) * gang.devices
-    if desk.accounts.excess(gang.queue, place.model, asked) is not None:
-        desk.rollback(mark)
-        return 0
-    before = np.cumsum(kept) - kept
-    kept = np.clip(size - before, 0, kept)  # from the first node on
-    desk.trial.take(running.gang, pool, running.rows[kept > 0], kept[kept > 0])
-    return size

@@ -13,6 +13,7 @@ from math import isfinite
 import numpy as np
 
 from crosstree.core import fit
+from crosstree.core.alike import shape_of
 from crosstree.core.arrays import Int64
 from crosstree.core.candidates import judge, wanted
 from crosstree.core.desk import Desk
@@ -25,6 +26,7 @@ from crosstree.core.refused import Refused
 from crosstree.core.running import Running
 from crosstree.core.sizes import larger, pack_largest
 from crosstree.core.snapshot import Pool
+from crosstree.core.workload import Gang
 
 SEARCHES = 32
 """Gangs for which a larger place is looked for in a cycle."""
@@ -33,7 +35,7 @@ WORTH = 2.0
 """How many times what a restart loses, in accelerator-seconds, the larger gang has to win in the time it has left."""
 
 
-def growth(desk: Desk, decided: Sequence[Decision], refused: Iterable[Refused]) -> tuple[Resize, ...]:
+def growth(desk: Desk, decided: Sequence[Decision], refused: Sequence[Refused]) -> tuple[Resize, ...]:
     """Return the running elastic gangs that should start again larger, and book what they would get.
 
     One step each: to the largest legal size that there is room for and that their quota allows, on the nodes they have
@@ -63,6 +65,7 @@ def growth(desk: Desk, decided: Sequence[Decision], refused: Iterable[Refused]) 
     open_to_all = (pool for pool in desk.snapshot.pools if pool.schedulable and pool.name not in unsettled)
     pools = {pool.name: pool for pool in open_to_all if not _wanted(pool, desk, decided, refused)}
     idle = {pool.name: _idle(pool, desk) for pool in pools.values()}
+    barred = {(shape_of(one.gang), one.gang.queue): one.gang for one in refused if one.excess is not None}
     grown: list[Resize] = []
     searches = 0
     for _, gang in line(able, desk.accounts):
@@ -73,17 +76,35 @@ def growth(desk: Desk, decided: Sequence[Decision], refused: Iterable[Refused]) 
         if searches == SEARCHES:
             break
         searches += 1
+        if _lets_in(running, barred.values(), desk):
+            continue
         if (found := _grown(running, pool, sizes, desk)) is not None:
             grown.append(found)
             idle[pool.name] = _idle(pool, desk)
     return tuple(grown)
 
 
-def _wanted(pool: Pool, desk: Desk, decided: Sequence[Decision], refused: Iterable[Refused]) -> bool:
+def _wanted(pool: Pool, desk: Desk, decided: Sequence[Decision], refused: Sequence[Refused]) -> bool:
     """Say whether anybody waits for a pool's model: who does not start now, if quota and budget let him."""
     settled = {one.uid for one in decided if isinstance(one, Place)}
     settled |= {one.gang.uid for one in refused if _barred(one) and one.promise is None}
     return any(gang.uid not in settled and wanted(gang, pool) for gang in desk.snapshot.gangs)
+
+
+def _lets_in(running: Running, barred: Iterable[Gang], desk: Desk) -> bool:
+    """Say whether one of those whom limits keep waiting might start while a gang is about to start again.
+
+    It would come back to less than it had. Budgets need no such look: they are kept for who goes on.
+    """
+    chain = desk.accounts.chain
+    rivals = [gang for gang in barred if not set(chain(gang.queue)).isdisjoint(chain(running.gang.queue))]
+    if not rivals:
+        return False
+    mark = desk.accounts.checkpoint()
+    desk.accounts.take(running.gang.queue, running.model, -running.devices)
+    found = any(desk.limit(gang) is None for gang in rivals)
+    desk.accounts.rollback(mark)
+    return found
 
 
 def _barred(one: Refused) -> bool:
