@@ -64,6 +64,18 @@ def test_several_processes_do_what_one_does():
     assert on_all_cores(2 * EPISODE, 77) == run(2 * EPISODE, 77)
 
 
+@pytest.mark.parametrize("seed", [698, 1914])
+def test_no_gang_grows_again_and_again(seed: int) -> None:
+    """In these histories a limit lets another gang in, or keeps nodes for it, while the elastic one starts again."""
+    assert not episode(seed).violations
+
+
+@pytest.mark.parametrize("seed", [1956, 2004])
+def test_nobody_is_stopped_by_who_was_stopped_for_him(seed: int) -> None:
+    """In these histories a gang runs on one model while its queue is owed another."""
+    assert not episode(seed).violations
+
+
 @pytest.mark.parametrize("seed", [5_000_799, 9_000_296])
 def test_who_was_stopped_for_want_of_quota_is_no_rival_of_the_large_gang(seed: int) -> None:
     """In these histories somebody waits for a quota that the test of starving then takes away."""

@@ -12,7 +12,7 @@ from crosstree.core.manners import Manners, Preemption
 from crosstree.core.plan import Place, Promise, Wait, WaitReason
 from crosstree.core.policy import Policy
 from crosstree.core.preemption import propose
-from crosstree.core.queues import QueueSpec, Quota
+from crosstree.core.queues import ANY_MODEL, QueueSpec, Quota
 from crosstree.core.running import Running
 from crosstree.core.snapshot import Snapshot, SpareRule
 from crosstree.core.workload import Expectation, Gang, Source
@@ -242,6 +242,37 @@ def test_a_limit_is_made_room_under_by_those_who_are_under_it(leaves: Snapshot) 
     room = with_running(leaves, low, cheap, queues=queues)
     promise = propose(a_gang(2, queue="small", **HIGH), open_desk(room, POLICY, NOW))
     assert promise is not None and promise.victims == ("uid-low",)
+
+
+MI300X = "amd-mi300x"
+PARTED = (
+    QueueSpec("top", quotas=(Quota(ANY_MODEL, limit=32),)),
+    QueueSpec("lent", "top", quotas=(Quota(H100, guaranteed=8),)),
+)
+
+
+@pytest.mark.parametrize(("models", "goes"), [((), False), ((MI300X, H100), False), ((MI300X,), True)])
+def test_who_could_take_the_place_back_by_a_guarantee_of_another_model_is_not_stopped(
+    models: tuple[str, ...], goes: bool
+) -> None:
+    """It runs on the model that is not guaranteed to it, and stands in the way by a limit over both."""
+    amd = a_pool(leaves=1, name="pool-amd", model=MI300X, vendor="amd", resource="amd.com/gpu")
+    both = a_snapshot(a_pool(), amd)
+    lent = running(a_gang(1, name="lent", queue="lent", models=models), ["o000"], both)
+    room = with_running(both, lent, queues=PARTED)
+    high = a_gang(4, queue="top", models=[H100], **HIGH)
+    promise = propose(high, open_desk(room, POLICY, NOW))
+    assert (promise is not None and promise.victims == ("uid-lent",)) == goes
+
+
+def test_instead_of_who_could_take_the_place_back_another_is_stopped() -> None:
+    amd = a_pool(leaves=1, name="pool-amd", model=MI300X, vendor="amd", resource="amd.com/gpu")
+    both = a_snapshot(a_pool(), amd)
+    lent = running(a_gang(1, name="lent", queue="lent"), ["o000"], both, saved=NOW)
+    dear = running(a_gang(1, name="dear", queue="top"), ["o001"], both)
+    room = with_running(both, lent, dear, queues=PARTED)
+    promise = propose(a_gang(3, queue="top", models=[H100], **HIGH), open_desk(room, POLICY, NOW))
+    assert promise is not None and promise.victims == ("uid-dear",)
 
 
 # elastic ----------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from crosstree.core.cycle import run_cycle
 from crosstree.core.manners import Manners
 from crosstree.core.plan import Place, Plan, Resize
 from crosstree.core.policy import Policy
-from crosstree.core.queues import QueueSpec, Quota
+from crosstree.core.queues import ANY_MODEL, QueueSpec, Quota
 from crosstree.core.running import Running
 from crosstree.core.snapshot import NodeState, Snapshot, SpareRule
 from crosstree.core.workload import Gang
@@ -87,6 +87,28 @@ def test_who_waits_for_another_model_or_for_a_quota_alone_is_not_in_the_way() ->
     limited = a_gang(7, name="limited", queue="small")
     queue = QueueSpec("small", quotas=(Quota(H100, limit=8),))
     assert grown(world(runs(elastic(8, 4, 2), 0, 1), gangs=[limited], queues=(queue,))) == {"train": 8}
+
+
+@pytest.mark.parametrize(("asks", "grows"), [(2, False), (5, True)])
+def test_nobody_grows_whom_a_limit_would_let_another_pass_meanwhile(asks: int, grows: bool) -> None:
+    """While it starts again, the limit of 32 has room for one of two workers, and none for one of five."""
+    queue = QueueSpec("default", quotas=(Quota(ANY_MODEL, limit=32),))
+    waiting = a_gang(asks, name="waits", queue="default", required="leaf")
+    snapshot = world(runs(elastic(4, 3, 2, 1), 0, 1, 2), gangs=[waiting], queues=(queue,))
+    assert grown(snapshot) == ({"train": 4} if grows else {})
+
+
+def test_nobody_grows_past_who_waits_for_the_limit_of_a_queue_above_both() -> None:
+    tree = (
+        QueueSpec("top", quotas=(Quota(ANY_MODEL, limit=32),)),
+        QueueSpec("mine", "top"),
+        QueueSpec("theirs", "top"),
+        QueueSpec("elsewhere", quotas=(Quota(ANY_MODEL, limit=8),)),
+    )
+    running = runs(elastic(4, 3, 2, 1, queue="mine"), 0, 1, 2)
+    for queue, grows in (("theirs", False), ("elsewhere", True)):
+        waiting = a_gang(2, name="waits", queue=queue)
+        assert grown(world(running, gangs=[waiting], queues=tree)) == ({"train": 4} if grows else {})
 
 
 def test_a_gang_grows_beside_what_starts_in_the_same_cycle() -> None:
