@@ -53,7 +53,9 @@ def simulate(
     ] = None,
     load: Annotated[
         float | None,
-        typer.Option(help="Stretch times of submission to offer this load; 0.9 is busy.", min=0.01),
+        typer.Option(
+            help="Stretch times of submission until the jobs replayed offer this load; 0.9 is busy.", min=0.01
+        ),
     ] = None,
     copies: Annotated[
         int,
@@ -64,8 +66,13 @@ def simulate(
     tiles: Annotated[
         int | None, typer.Option(help="Copies of the nodes, if not as many as of the trace.", min=1)
     ] = None,
-    jobs: Annotated[int | None, typer.Option(help="Only the first jobs.", min=1)] = None,
-    days: Annotated[float | None, typer.Option(help="Stop after so many days.", min=0.001)] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Only the first jobs that can run on these nodes.", min=1)
+    ] = None,
+    days: Annotated[
+        float | None,
+        typer.Option(help="Stop after so many days of the replay, counted after --load.", min=0.001),
+    ] = None,
     speed: Annotated[
         list[str] | None, typer.Option(metavar="MODEL=X", help="Work per second of a model; 1 if not named.")
     ] = None,

@@ -91,7 +91,10 @@ class Request:
         from crosstree.sim.traces import shape
         from crosstree.sim.traces.read import read
 
-        found = shape.superposed(read(self.trace), self.copies)
+        # Load is what those offer who are replayed: whoever is left out goes before times are stretched. Days are
+        # days of the replay, so they are counted after.
+        found = shape.possible(shape.superposed(read(self.trace), self.copies), nodes)
+        found = shape.first(found, self.jobs, None)
         if self.load is not None:
             found = shape.loaded(found, self.load, nodes.total)
-        return shape.possible(shape.first(found, self.jobs, self.days), nodes)
+        return shape.first(found, None, self.days)
