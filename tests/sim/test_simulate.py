@@ -87,6 +87,18 @@ def test_files_are_written_where_they_are_wanted(tmp_path: Path) -> None:
         (["--trace", JOBS, "--nodes", JOBS], 1, "line 1: column node is missing"),
         (["--trace", JOBS, "--nodes", NODES, "--speed", "V100"], 2, "write V100=0.6"),
         (["--trace", JOBS, "--nodes", NODES, "--policy", "magic"], 2, "magic"),
+        (
+            ["--trace", JOBS, "--nodes", NODES, "--window", "inf"],
+            2,
+            "--window inf is not a finite number of seconds; write 60",
+        ),
+        (
+            ["--trace", JOBS, "--nodes", NODES, "--drain", "n1"],
+            2,
+            "--drain means something only with --what-if",
+        ),
+        (["--trace", JOBS, "--nodes", NODES, "--what-if"], 2, "--trace and --what-if exclude each other"),
+        (["--what-if", "--replay", "--job", "a.yaml"], 2, "--job and --replay exclude each other"),
     ],
 )
 def test_a_mistake_is_told_in_a_sentence_and_by_the_exit_code(

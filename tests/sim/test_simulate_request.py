@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from crosstree.cli.simulate_options import Request
+from crosstree.base.errors import SettingsError
+from crosstree.cli.simulate_options import Request, speeds
 from crosstree.sim.traces.shape import DAY, offered
 
 HEAD = "job_id,submit_time_s,duration_s,num_accelerators,num_nodes\n"
@@ -36,3 +37,43 @@ def test_days_are_those_of_the_stretched_trace(tmp_path: Path) -> None:
 
 def test_the_first_jobs_are_the_first_that_can_run(tmp_path: Path) -> None:
     assert asking(tmp_path, jobs=2).scenario().jobs.ids == ("small0", "small1")
+
+
+@pytest.mark.parametrize("text", ["V100", "V100=", "=1", "V100=0", "V100=-1", "V100=nan", "V100=inf"])
+def test_a_speed_is_a_finite_number_above_0(text: str) -> None:
+    with pytest.raises(
+        SettingsError, match=r"--speed .* is not MODEL=X with a finite X above 0; write V100=0.6"
+    ):
+        speeds([text])
+
+
+def test_a_speed_of_a_model_that_no_node_has_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="--speed names model 'A100', but the nodes have V100"):
+        asking(tmp_path, speeds={"A100": 2.0}).scenario()
+    assert asking(tmp_path, speeds={"V100": 2.0}).scenario().runtime.speeds == {"V100": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("said", "fleet", "prefers"),
+    [
+        (None, FLEET, "leaf"),
+        ("", FLEET, ""),
+        ("leaf", FLEET, "leaf"),
+        (None, "node,num_accelerators\nn0,8\n", ""),
+    ],
+)
+def test_gangs_prefer_the_level_that_is_said_and_else_a_leaf_where_there_is_one(
+    tmp_path: Path, said: str | None, fleet: str, prefers: str
+) -> None:
+    assert asking(tmp_path, fleet=fleet, prefer=said).scenario().prefer == prefers
+
+
+def test_a_level_that_the_nodes_do_not_have_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError, match=r"--prefer is 'laef', but the nodes have levels leaf. Name one of these"
+    ):
+        asking(tmp_path, prefer="laef").scenario()
+    with pytest.raises(
+        SettingsError, match=r"--prefer is 'leaf', but the nodes have no levels. Leave it out"
+    ):
+        asking(tmp_path, fleet="node,num_accelerators\nn0,8\n", prefer="leaf").scenario()

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crosstree.base.errors import SettingsError
 from crosstree.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output
-from crosstree.cli.simulate_options import Hints, Request
+from crosstree.cli.simulate_options import Hints, Request, speeds
+from crosstree.cli.simulate_rules import check, given
 from crosstree.cli.what_if_options import (
     AddRack,
     Drain,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 def simulate(
+    called: typer.Context,
     trace: Annotated[
         Path | None,
         typer.Option(
@@ -91,7 +92,12 @@ def simulate(
     ] = 60.0,
     grace: Annotated[float, typer.Option(help="Seconds a job has to stop.", min=0)] = 30.0,
     saves: Annotated[bool, typer.Option(help="Jobs save their work when told to stop.")] = False,
-    prefer: Annotated[str, typer.Option(help="Level that gangs prefer to stay in; empty for none.")] = "leaf",
+    prefer: Annotated[
+        str | None,
+        typer.Option(
+            help="Level that gangs prefer to stay in; empty for none; else leaf, where there is one."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write job table, summary and picture there.")
     ] = None,
@@ -114,6 +120,7 @@ def simulate(
 
     Both are decided by the very code that runs in the operator.
     """
+    check(given(called), called.params)
     if what_if:
         from crosstree.cli.what_if import Asked, run
 
@@ -130,7 +137,7 @@ def simulate(
     if trace is None or nodes is None:
         raise typer.BadParameter("give --trace FILE and --nodes FILE, or --what-if.")
     request = Request(
-        trace, nodes, fabric, queues, load, copies, tiles or copies, jobs, days, _speeds(speed or ()), hints,
+        trace, nodes, fabric, queues, load, copies, tiles or copies, jobs, days, speeds(speed or ()), hints,
         failures, repair, seed, window, checkpoint, restart, grace, saves, prefer,
     )  # fmt: skip
     screen = console_for(no_color=no_color)
@@ -193,22 +200,6 @@ def _watched(replay: Any, name: str, screen: Console) -> Outcome:
 
         outcome: Outcome = replay.run(watch)
     return outcome
-
-
-def _speeds(given: Any) -> dict[str, float]:
-    """Read `MODEL=X` options."""
-    found: dict[str, float] = {}
-    for text in given:
-        model, _, number = text.rpartition("=")
-        try:
-            found[model] = float(number)
-        except ValueError:
-            found[model] = 0.0
-        if not model or found[model] <= 0:
-            raise SettingsError(
-                f"--speed {text!r} is not MODEL=X with X above 0; write V100=0.6, for example."
-            )
-    return found
 
 
 def _say(found: list[Summary], output: Format, *, no_color: bool) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from crosstree.base.errors import SettingsError
 
 if TYPE_CHECKING:
     from crosstree.sim.inventory import Inventory
@@ -28,9 +31,33 @@ class Hints(Enum):
         return {Hints.EXACT: 1.0, Hints.DOUBLE: 2.0, Hints.HALF: 0.5, Hints.ABSENT: 0.0}[self]
 
 
+USUAL = "leaf"
+"""Level that gangs prefer where nothing is said and the nodes have it."""
+
+
+def speeds(given: Iterable[str]) -> dict[str, float]:
+    """Read `MODEL=X` options: work per second by model.
+
+    Raises:
+        SettingsError: a text is something else, or X is not a finite number above 0.
+    """
+    found: dict[str, float] = {}
+    for text in given:
+        model, _, number = text.rpartition("=")
+        try:
+            found[model] = float(number)
+        except ValueError:
+            found[model] = 0.0
+        if not model or not 0 < found[model] < math.inf:
+            raise SettingsError(
+                f"--speed {text!r} is not MODEL=X with a finite X above 0; write V100=0.6, for example."
+            )
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The options of the verb, in their own units."""
+    """The options of the verb, in their own units; `prefer` is None for the usual level, empty for none."""
 
     trace: Path
     nodes: Path
@@ -51,16 +78,15 @@ class Request:
     restart: float = 60.0
     grace: float = 30.0
     saves: bool = False
-    prefer: str = "leaf"
+    prefer: str | None = None
 
     def scenario(self) -> Scenario:
         """Read the files and make the scenario.
 
         Raises:
             SpecError: a file is bad; the text says file, line, column, what was found and what would do.
+            SettingsError: an option names what the nodes don't have.
         """
-        import math
-
         from crosstree.sim.failures import Failures
         from crosstree.sim.replay import Scenario
         from crosstree.sim.runtime import Runtime
@@ -68,6 +94,7 @@ class Request:
         from crosstree.sim.traces.queues import queues
 
         nodes = self._inventory()
+        self._named(nodes)
         return Scenario(
             nodes=nodes,
             jobs=self._jobs(nodes),
@@ -76,9 +103,26 @@ class Request:
             failures=Failures(self.failures, self.repair * 3600, self.seed) if self.failures else None,
             hint=self.hints.factor,
             window=self.window,
-            prefer=self.prefer if self.prefer in nodes.levels else "",
+            prefer=(USUAL if USUAL in nodes.levels else "") if self.prefer is None else self.prefer,
             until=self.days * shape.DAY if self.days is not None else math.inf,
         )
+
+    def _named(self, nodes: Inventory) -> None:
+        """Refuse models and levels that the nodes don't have: ignored, they would seem to make no difference."""
+        for model in self.speeds or {}:
+            if model not in nodes.models:
+                raise SettingsError(
+                    f"--speed names model {model!r}, but the nodes have {', '.join(nodes.models)}. Name one of these."
+                )
+        if self.prefer and self.prefer not in nodes.levels:
+            levels = (
+                f"levels {', '.join(nodes.levels)}. Name one of these"
+                if nodes.levels
+                else "no levels. Leave it out"
+            )
+            raise SettingsError(
+                f"--prefer is {self.prefer!r}, but the nodes have {levels}, or give --fabric FILE."
+            )
 
     def _inventory(self) -> Inventory:
         from crosstree.sim.inventory import inventory
