@@ -77,15 +77,20 @@ def test_files_are_written_where_they_are_wanted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["--trace", "none.csv", "--nodes", NODES], 1, "none.csv can't be read"),
+        (["--trace", "none.csv", "--nodes", NODES], 2, "none.csv can't be read: No such file"),
         (["--trace", JOBS], 2, "give --trace FILE and --nodes FILE"),
         (
             ["--trace", NODES, "--nodes", NODES],
-            1,
+            2,
             "line 1: columns job_id, submit_time_s, duration_s are missing",
         ),
-        (["--trace", JOBS, "--nodes", JOBS], 1, "line 1: column node is missing"),
+        (["--trace", JOBS, "--nodes", JOBS], 2, "line 1: column node is missing"),
         (["--trace", JOBS, "--nodes", NODES, "--speed", "V100"], 2, "write V100=0.6"),
+        (
+            ["--trace", JOBS, "--nodes", NODES, "--queues", NODES],
+            2,
+            "line 1: columns queue, num_nodes are missing",
+        ),
         (["--trace", JOBS, "--nodes", NODES, "--policy", "magic"], 2, "magic"),
         (
             ["--trace", JOBS, "--nodes", NODES, "--window", "inf"],

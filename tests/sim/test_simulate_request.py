@@ -77,3 +77,27 @@ def test_a_level_that_the_nodes_do_not_have_is_refused_with_those_there_are(tmp_
         SettingsError, match=r"--prefer is 'leaf', but the nodes have no levels. Leave it out"
     ):
         asking(tmp_path, fleet="node,num_accelerators\nn0,8\n", prefer="leaf").scenario()
+
+
+def test_a_trace_of_which_no_job_can_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError, match=r"None of the 3 jobs of .*jobs.csv can run on the nodes of .*nodes.csv"
+    ):
+        asking(tmp_path, trace=HUGE).scenario()
+
+
+def test_days_that_end_before_the_first_job_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"--days 0.5 ends before a job comes .* after 2 days"):
+        asking(tmp_path, trace=f"{HUGE}late,172800,60,8,1\n", days=0.5).scenario()
+
+
+@pytest.mark.parametrize(
+    ("lines", "fleet", "says"),
+    [
+        ("a,x,1,8,1\n", FLEET, "line 2, column submit_time_s"),
+        (SMALL, "node,num_accelerators\nn0,0\n", "line 2"),
+    ],
+)
+def test_a_bad_file_is_wrong_usage(tmp_path: Path, lines: str, fleet: str, says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        asking(tmp_path, trace=lines, fleet=fleet).scenario()

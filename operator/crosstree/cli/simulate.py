@@ -118,7 +118,8 @@ def simulate(
 ) -> None:
     """Replay a trace of jobs on simulated nodes, or ask what would happen on a cluster that is there (--what-if).
 
-    Both are decided by the very code that runs in the operator.
+    Both are decided by the very code that runs in the operator. Exit code 2 if a file is bad, or no job of the trace
+    can run on the nodes; 1 if a job that is asked about does not start within the horizon.
     """
     check(given(called), called.params)
     if what_if:

@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crosstree.base.errors import SettingsError
+from crosstree.base.errors import SettingsError, SpecError
 
 if TYPE_CHECKING:
     from crosstree.sim.inventory import Inventory
@@ -84,9 +84,15 @@ class Request:
         """Read the files and make the scenario.
 
         Raises:
-            SpecError: a file is bad; the text says file, line, column, what was found and what would do.
-            SettingsError: an option names what the nodes don't have.
+            SettingsError: a file is bad, and the text says file, line, column, what was found and what would do; or
+                no job of the trace can be replayed; or an option names what the nodes don't have.
         """
+        try:
+            return self._scenario()
+        except SpecError as error:  # a file named on the command line is usage, nobody's object
+            raise SettingsError(str(error)) from error
+
+    def _scenario(self) -> Scenario:
         from crosstree.sim.failures import Failures
         from crosstree.sim.replay import Scenario
         from crosstree.sim.runtime import Runtime
@@ -137,8 +143,20 @@ class Request:
 
         # Load is what those offer who are replayed: whoever is left out goes before times are stretched. Days are
         # days of the replay, so they are counted after.
-        found = shape.possible(shape.superposed(read(self.trace), self.copies), nodes)
+        every = shape.superposed(read(self.trace), self.copies)
+        found = shape.possible(every, nodes)
+        if not len(found):
+            raise SettingsError(
+                f"None of the {len(every):,} jobs of {self.trace} can run on the nodes of {self.nodes}, not even "
+                "while all of them are empty. Give a trace of smaller jobs, or more nodes, by --tiles for example."
+            )
         found = shape.first(found, self.jobs, None)
         if self.load is not None:
             found = shape.loaded(found, self.load, nodes.total)
-        return shape.first(found, None, self.days)
+        cut = shape.first(found, None, self.days)
+        if not len(cut):
+            raise SettingsError(
+                f"--days {self.days:g} ends before a job comes that can run on these nodes: the first comes after "
+                f"{found.submit[0] / shape.DAY:.3g} days. Give more."
+            )
+        return cut
