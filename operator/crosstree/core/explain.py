@@ -102,13 +102,16 @@ def where(found: Diagnosis) -> str:
     """Count the nodes the diagnosis is about, by what keeps them out."""
     counts: NodeCounts = found.nodes
     named = f" ({listed(counts.signals, SHOWN)})" if counts.signals else ""
+    small = "too small for a worker"
+    if found.missing:
+        small = "without it" if len(found.missing) == 1 else "without them"
     report = "reports" if counts.reporting == 1 else "report"
     parts = [
         f"{number} {name}"
         for number, name in (
             (counts.free, "free"),
             (counts.used, "used"),
-            (counts.small, "without it" if found.missing else "too small for a worker"),
+            (counts.small, small),
             (counts.cordoned, "cordoned"),
             (counts.not_ready, "not ready"),
             (counts.unhealthy, "unhealthy" if counts.reporting else f"unhealthy{named}"),

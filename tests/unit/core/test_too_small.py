@@ -71,5 +71,8 @@ def test_who_is_short_of_different_things_on_different_nodes_is_told_that_none_h
 
 
 def test_nodes_without_a_resource_that_none_has_are_told_as_without_it():
-    said = told(a_snapshot(a_pool(leaves=1)), a_gang(1, requests=(("rdma/ib", 1),)))
+    fleet = a_snapshot(a_pool(leaves=1))
+    said = told(fleet, a_gang(1, requests=(("rdma/ib", 1),)))
     assert "rdma/ib, which no node offers. Of 4 nodes there: 4 without it." in said
+    said = told(fleet, a_gang(1, requests=(("fpga/a", 1), ("rdma/ib", 1))))
+    assert "fpga/a, rdma/ib, which no node offers. Of 4 nodes there: 4 without them." in said
