@@ -77,16 +77,33 @@ def test_files_are_written_where_they_are_wanted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["--trace", "none.csv", "--nodes", NODES], 1, "none.csv can't be read"),
+        (["--trace", "none.csv", "--nodes", NODES], 2, "none.csv can't be read: No such file"),
         (["--trace", JOBS], 2, "give --trace FILE and --nodes FILE"),
         (
             ["--trace", NODES, "--nodes", NODES],
-            1,
+            2,
             "line 1: columns job_id, submit_time_s, duration_s are missing",
         ),
-        (["--trace", JOBS, "--nodes", JOBS], 1, "line 1: column node is missing"),
+        (["--trace", JOBS, "--nodes", JOBS], 2, "line 1: column node is missing"),
         (["--trace", JOBS, "--nodes", NODES, "--speed", "V100"], 2, "write V100=0.6"),
+        (
+            ["--trace", JOBS, "--nodes", NODES, "--queues", NODES],
+            2,
+            "line 1: columns queue, num_nodes are missing",
+        ),
         (["--trace", JOBS, "--nodes", NODES, "--policy", "magic"], 2, "magic"),
+        (
+            ["--trace", JOBS, "--nodes", NODES, "--window", "inf"],
+            2,
+            "--window inf is not a finite number of seconds; write 60",
+        ),
+        (
+            ["--trace", JOBS, "--nodes", NODES, "--drain", "n1"],
+            2,
+            "--drain means something only with --what-if",
+        ),
+        (["--trace", JOBS, "--nodes", NODES, "--what-if"], 2, "--trace and --what-if exclude each other"),
+        (["--what-if", "--replay", "--job", "a.yaml"], 2, "--job and --replay exclude each other"),
     ],
 )
 def test_a_mistake_is_told_in_a_sentence_and_by_the_exit_code(

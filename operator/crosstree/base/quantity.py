@@ -30,6 +30,7 @@ _SUFFIX = {
     "Ei": Decimal(2**60),
 }
 _LARGEST = Decimal(2**63 - 1)
+_BYTES = ("memory", "ephemeral-storage", "hugepages-")
 _FORM = re.compile(r"^([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)([numkMGTPE]|[KMGTPE]i|)$")
 
 
@@ -54,3 +55,20 @@ def parse(text: str | int | float, resource: str) -> int:
             f"{text!r} is not a quantity of {resource}; write for example 8, 500m or 64Gi."
         ) from error
     return math.ceil(amount)
+
+
+def told(amount: int, resource: str) -> str:
+    """Write an amount for people: `64Gi` of memory, `0.5` of cpu, `8` of anything else; cut off after a tenth.
+
+    Args:
+        amount: In the integer unit of the resource, as `parse` returns it; never negative.
+        resource: Its name; memory, ephemeral-storage and hugepages are bytes.
+    """
+    if resource == "cpu":
+        return f"{amount / 1000:.15g}"
+    if not resource.startswith(_BYTES):
+        return str(amount)
+    for suffix in ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki"):
+        if amount >= _SUFFIX[suffix]:
+            return f"{amount * 10 // int(_SUFFIX[suffix]) / 10:g}{suffix}"
+    return str(amount)

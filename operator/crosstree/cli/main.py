@@ -112,6 +112,8 @@ def _said(error: Exception, code: int, *, bug: bool = False) -> int:
 
         traceback.print_exception(error)
     told, cause = str(error), error.__cause__
+    while isinstance(cause, CrosstreeError):  # it says the same as one of another kind
+        cause = cause.__cause__
     if isinstance(cause, OSError) and cause.strerror:  # it says its number, and once more the file
         told = told.replace(str(cause), cause.strerror)
     text = " ".join(told.split()) or type(error).__name__

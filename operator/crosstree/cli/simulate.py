@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crosstree.base.errors import SettingsError
 from crosstree.cli.options import Context, Format, Kubeconfig, Namespace, NoColor, Output
-from crosstree.cli.simulate_options import Hints, Request
+from crosstree.cli.simulate_options import Hints, Request, speeds
+from crosstree.cli.simulate_rules import check, given
 from crosstree.cli.what_if_options import (
     AddRack,
     Drain,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 def simulate(
+    called: typer.Context,
     trace: Annotated[
         Path | None,
         typer.Option(
@@ -53,7 +54,9 @@ def simulate(
     ] = None,
     load: Annotated[
         float | None,
-        typer.Option(help="Stretch times of submission to offer this load; 0.9 is busy.", min=0.01),
+        typer.Option(
+            help="Stretch times of submission until the jobs replayed offer this load; 0.9 is busy.", min=0.01
+        ),
     ] = None,
     copies: Annotated[
         int,
@@ -64,8 +67,13 @@ def simulate(
     tiles: Annotated[
         int | None, typer.Option(help="Copies of the nodes, if not as many as of the trace.", min=1)
     ] = None,
-    jobs: Annotated[int | None, typer.Option(help="Only the first jobs.", min=1)] = None,
-    days: Annotated[float | None, typer.Option(help="Stop after so many days.", min=0.001)] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Only the first jobs that can run on these nodes.", min=1)
+    ] = None,
+    days: Annotated[
+        float | None,
+        typer.Option(help="Stop after so many days of the replay, counted after --load.", min=0.001),
+    ] = None,
     speed: Annotated[
         list[str] | None, typer.Option(metavar="MODEL=X", help="Work per second of a model; 1 if not named.")
     ] = None,
@@ -84,7 +92,12 @@ def simulate(
     ] = 60.0,
     grace: Annotated[float, typer.Option(help="Seconds a job has to stop.", min=0)] = 30.0,
     saves: Annotated[bool, typer.Option(help="Jobs save their work when told to stop.")] = False,
-    prefer: Annotated[str, typer.Option(help="Level that gangs prefer to stay in; empty for none.")] = "leaf",
+    prefer: Annotated[
+        str | None,
+        typer.Option(
+            help="Level that gangs prefer to stay in; empty for none; else leaf, where there is one."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write job table, summary and picture there.")
     ] = None,
@@ -105,8 +118,10 @@ def simulate(
 ) -> None:
     """Replay a trace of jobs on simulated nodes, or ask what would happen on a cluster that is there (--what-if).
 
-    Both are decided by the very code that runs in the operator.
+    Both are decided by the very code that runs in the operator. Exit code 2 if a file is bad, or no job of the trace
+    can run on the nodes; 1 if a job that is asked about does not start within the horizon.
     """
+    check(given(called), called.params)
     if what_if:
         from crosstree.cli.what_if import Asked, run
 
@@ -123,7 +138,7 @@ def simulate(
     if trace is None or nodes is None:
         raise typer.BadParameter("give --trace FILE and --nodes FILE, or --what-if.")
     request = Request(
-        trace, nodes, fabric, queues, load, copies, tiles or copies, jobs, days, _speeds(speed or ()), hints,
+        trace, nodes, fabric, queues, load, copies, tiles or copies, jobs, days, speeds(speed or ()), hints,
         failures, repair, seed, window, checkpoint, restart, grace, saves, prefer,
     )  # fmt: skip
     screen = console_for(no_color=no_color)
@@ -186,22 +201,6 @@ def _watched(replay: Any, name: str, screen: Console) -> Outcome:
 
         outcome: Outcome = replay.run(watch)
     return outcome
-
-
-def _speeds(given: Any) -> dict[str, float]:
-    """Read `MODEL=X` options."""
-    found: dict[str, float] = {}
-    for text in given:
-        model, _, number = text.rpartition("=")
-        try:
-            found[model] = float(number)
-        except ValueError:
-            found[model] = 0.0
-        if not model or found[model] <= 0:
-            raise SettingsError(
-                f"--speed {text!r} is not MODEL=X with X above 0; write V100=0.6, for example."
-            )
-    return found
 
 
 def _say(found: list[Summary], output: Format, *, no_color: bool) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from crosstree.base.errors import SettingsError, SpecError
 
 if TYPE_CHECKING:
     from crosstree.sim.inventory import Inventory
@@ -28,9 +31,33 @@ class Hints(Enum):
         return {Hints.EXACT: 1.0, Hints.DOUBLE: 2.0, Hints.HALF: 0.5, Hints.ABSENT: 0.0}[self]
 
 
+USUAL = "leaf"
+"""Level that gangs prefer where nothing is said and the nodes have it."""
+
+
+def speeds(given: Iterable[str]) -> dict[str, float]:
+    """Read `MODEL=X` options: work per second by model.
+
+    Raises:
+        SettingsError: a text is something else, or X is not a finite number above 0.
+    """
+    found: dict[str, float] = {}
+    for text in given:
+        model, _, number = text.rpartition("=")
+        try:
+            found[model] = float(number)
+        except ValueError:
+            found[model] = 0.0
+        if not model or not 0 < found[model] < math.inf:
+            raise SettingsError(
+                f"--speed {text!r} is not MODEL=X with a finite X above 0; write V100=0.6, for example."
+            )
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The options of the verb, in their own units."""
+    """The options of the verb, in their own units; `prefer` is None for the usual level, empty for none."""
 
     trace: Path
     nodes: Path
@@ -51,16 +78,21 @@ class Request:
     restart: float = 60.0
     grace: float = 30.0
     saves: bool = False
-    prefer: str = "leaf"
+    prefer: str | None = None
 
     def scenario(self) -> Scenario:
         """Read the files and make the scenario.
 
         Raises:
-            SpecError: a file is bad; the text says file, line, column, what was found and what would do.
+            SettingsError: a file is bad, and the text says file, line, column, what was found and what would do; or
+                no job of the trace can be replayed; or an option names what the nodes don't have.
         """
-        import math
+        try:
+            return self._scenario()
+        except SpecError as error:  # a file named on the command line is usage, nobody's object
+            raise SettingsError(str(error)) from error
 
+    def _scenario(self) -> Scenario:
         from crosstree.sim.failures import Failures
         from crosstree.sim.replay import Scenario
         from crosstree.sim.runtime import Runtime
@@ -68,6 +100,7 @@ class Request:
         from crosstree.sim.traces.queues import queues
 
         nodes = self._inventory()
+        self._named(nodes)
         return Scenario(
             nodes=nodes,
             jobs=self._jobs(nodes),
@@ -76,9 +109,26 @@ class Request:
             failures=Failures(self.failures, self.repair * 3600, self.seed) if self.failures else None,
             hint=self.hints.factor,
             window=self.window,
-            prefer=self.prefer if self.prefer in nodes.levels else "",
+            prefer=(USUAL if USUAL in nodes.levels else "") if self.prefer is None else self.prefer,
             until=self.days * shape.DAY if self.days is not None else math.inf,
         )
+
+    def _named(self, nodes: Inventory) -> None:
+        """Refuse models and levels that the nodes don't have: ignored, they would seem to make no difference."""
+        for model in self.speeds or {}:
+            if model not in nodes.models:
+                raise SettingsError(
+                    f"--speed names model {model!r}, but the nodes have {', '.join(nodes.models)}. Name one of these."
+                )
+        if self.prefer and self.prefer not in nodes.levels:
+            levels = (
+                f"levels {', '.join(nodes.levels)}. Name one of these"
+                if nodes.levels
+                else "no levels. Leave it out"
+            )
+            raise SettingsError(
+                f"--prefer is {self.prefer!r}, but the nodes have {levels}, or give --fabric FILE."
+            )
 
     def _inventory(self) -> Inventory:
         from crosstree.sim.inventory import inventory
@@ -91,7 +141,22 @@ class Request:
         from crosstree.sim.traces import shape
         from crosstree.sim.traces.read import read
 
-        found = shape.superposed(read(self.trace), self.copies)
+        # Load is what those offer who are replayed: whoever is left out goes before times are stretched. Days are
+        # days of the replay, so they are counted after.
+        every = shape.superposed(read(self.trace), self.copies)
+        found = shape.possible(every, nodes)
+        if not len(found):
+            raise SettingsError(
+                f"None of the {len(every):,} jobs of {self.trace} can run on the nodes of {self.nodes}, not even "
+                "while all of them are empty. Give a trace of smaller jobs, or more nodes, by --tiles for example."
+            )
+        found = shape.first(found, self.jobs, None)
         if self.load is not None:
             found = shape.loaded(found, self.load, nodes.total)
-        return shape.possible(shape.first(found, self.jobs, self.days), nodes)
+        cut = shape.first(found, None, self.days)
+        if not len(cut):
+            raise SettingsError(
+                f"--days {self.days:g} ends before a job comes that can run on these nodes: the first comes after "
+                f"{found.submit[0] / shape.DAY:.3g} days. Give more."
+            )
+        return cut

@@ -43,6 +43,20 @@ class NodeCounts:
     """What unhealthy and reporting nodes report, sorted."""
     spare: int = 0
     """Free, and kept for gangs that recover."""
+    small: int = 0
+    """Could not hold one worker even if they were empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A resource of which no node that a gang may use has enough for one worker, even empty.
+
+    `asked` and `most`, what a worker asks for and the largest of these nodes has, are in the units of `base.quantity`.
+    """
+
+    resource: str
+    asked: int
+    most: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +75,7 @@ class Diagnosis:
         missing: Resources that no node of the cluster offers.
         together: Workers that the best domain of the required level would hold, empty and whole, where all of the pool
             holds too few; 0 elsewhere.
+        lacks: What one worker asks more of than any node has that the gang may use.
     """
 
     pool: str
@@ -72,6 +87,7 @@ class Diagnosis:
     nodes: NodeCounts
     missing: tuple[str, ...] = ()
     together: int = 0
+    lacks: tuple[Lack, ...] = ()
 
 
 def diagnose(gang: Gang, candidate: Candidate, trial: Trial) -> Diagnosis:
@@ -91,8 +107,13 @@ def diagnose(gang: Gang, candidate: Candidate, trial: Trial) -> Diagnosis:
     open_ = np.where(admitted, whole, 0)
     empty = shortfall(pool.fabric, open_, need)
     if empty is not None:
-        found = _facts(gang, pool, need, empty, trial, WaitReason.SHAPE_IMPOSSIBLE)
-        return replace(found, missing=request.missing, together=_together(pool, open_, need, empty))
+        found = _facts(gang, pool, need, empty, trial, WaitReason.SHAPE_IMPOSSIBLE, whole)
+        return replace(
+            found,
+            missing=request.missing,
+            together=_together(pool, open_, need, empty),
+            lacks=() if open_.any() else _lacks(request, pool, snapshot, admitted),
+        )
     # A gang that fits after all is short of nothing.
     short = shortfall(pool.fabric, trial.usable_slots(gang, pool), need) or Shortfall(
         Limit.TOTAL, need.workers
@@ -100,8 +121,22 @@ def diagnose(gang: Gang, candidate: Candidate, trial: Trial) -> Diagnosis:
     free = trial.slots(gang, pool)
     open_to_it = admitted & (spares.open_to(gang, snapshot) | ~trial.spares(pool))
     if shortfall(pool.fabric, np.where(open_to_it, free, 0), need) is None:
-        return _facts(gang, pool, need, short, trial, WaitReason.NODES_UNHEALTHY)
-    return _facts(gang, pool, need, short, trial, _reason(gang, pool, short, trial))
+        return _facts(gang, pool, need, short, trial, WaitReason.NODES_UNHEALTHY, whole)
+    return _facts(gang, pool, need, short, trial, _reason(gang, pool, short, trial), whole)
+
+
+def _lacks(request: fit.Request, pool: Pool, snapshot: Snapshot, admitted: Bool) -> tuple[Lack, ...]:
+    """Return each resource of which one worker asks for more than the largest of the admitted nodes offers."""
+    nodes = pool.nodes[admitted]
+    if not len(nodes):
+        return ()  # who may use no node is short of something else
+    most = snapshot.allocatable[nodes].max(axis=0)
+    asked = ((request.device_column, request.devices), *request.others)
+    return tuple(
+        Lack(snapshot.resources[column], amount, int(most[column]))
+        for column, amount in asked
+        if amount > most[column]
+    )
 
 
 def _together(pool: Pool, slots: Int64, need: Need, short: Shortfall) -> int:
@@ -127,21 +162,24 @@ def _reason(gang: Gang, pool: Pool, short: Shortfall, trial: Trial) -> WaitReaso
 
 
 def _facts(
-    gang: Gang, pool: Pool, need: Need, short: Shortfall, trial: Trial, reason: WaitReason
+    gang: Gang, pool: Pool, need: Need, short: Shortfall, trial: Trial, reason: WaitReason, whole: Int64
 ) -> Diagnosis:
     everywhere = np.ones(len(pool.nodes), np.bool_)
     if short.limit is Limit.DOMAIN and short.best is not None and need.required is not None:
         level = pool.fabric.levels[need.required]
         inside = np.asarray(level.domain == short.best)
-        counts = _counts(gang, pool, trial, inside)
+        counts = _counts(gang, pool, trial, inside, whole)
         name = level.names[short.best]
         return Diagnosis(pool.name, pool.profile.id, reason, short.have, level.name, name, counts)
-    counts = _counts(gang, pool, trial, everywhere)
+    counts = _counts(gang, pool, trial, everywhere, whole)
     return Diagnosis(pool.name, pool.profile.id, reason, short.have, "", "", counts)
 
 
-def _counts(gang: Gang, pool: Pool, trial: Trial, inside: Bool) -> NodeCounts:
-    """Sort nodes by the first thing that keeps them out, state first: what an admin can mend comes first."""
+def _counts(gang: Gang, pool: Pool, trial: Trial, inside: Bool, whole: Int64) -> NodeCounts:
+    """Sort nodes by the first thing that keeps them out, state first: what an admin can mend comes first.
+
+    `whole` is how many workers each node would hold if it were empty, int64 (n,).
+    """
     snapshot = trial.snapshot
     state = snapshot.state[pool.nodes]
     matching = fit.admitted(replace(gang, banned=()), pool, snapshot)
@@ -159,7 +197,7 @@ def _counts(gang: Gang, pool: Pool, trial: Trial, inside: Bool) -> NodeCounts:
     return NodeCounts(
         total=count(inside),
         free=count(usable & holding),
-        used=count(usable & ~holding),
+        used=count(usable & ~holding & (whole > 0)),
         cordoned=count(inside & (state == NodeState.CORDONED)),
         not_ready=count(inside & (state == NodeState.NOT_READY)),
         unhealthy=count(inside & (state == NodeState.UNHEALTHY)),
@@ -168,6 +206,7 @@ def _counts(gang: Gang, pool: Pool, trial: Trial, inside: Bool) -> NodeCounts:
         reporting=count(inside & (state == NodeState.AVOIDED)),
         signals=_signals(snapshot, pool, ill),
         spare=count(spare),
+        small=count(usable & ~holding & (whole == 0)),
     )
 
 

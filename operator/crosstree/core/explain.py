@@ -13,10 +13,11 @@ from enum import Enum
 
 import numpy as np
 
+from crosstree.base.quantity import told
 from crosstree.base.words import listed
 from crosstree.core.candidates import Candidate, Rejection, candidates, judge, wanted
 from crosstree.core.capacity import Trial
-from crosstree.core.diagnose import Diagnosis, NodeCounts, diagnose
+from crosstree.core.diagnose import Diagnosis, Lack, NodeCounts, diagnose
 from crosstree.core.placement.need import Need
 from crosstree.core.placement.pack import shortfall
 from crosstree.core.plan import Wait, WaitReason
@@ -69,6 +70,10 @@ def what(gang: Gang, found: Diagnosis) -> str:
     match found.reason:
         case WaitReason.SHAPE_IMPOSSIBLE if found.missing:
             return f"{asked} also ask for {listed(found.missing, SHOWN)}, which no node offers."
+        case WaitReason.SHAPE_IMPOSSIBLE if found.lacks:
+            largest = "the largest node it may use" if found.nodes.excluded else "the largest node"
+            lacks = "; ".join(_lack(one, largest) for one in found.lacks)
+            return f"{asked} need {place}; even empty and whole {held} holds none: {lacks}."
         case WaitReason.SHAPE_IMPOSSIBLE:
             return f"{asked} need {place}; even empty and whole {held} holds only {found.have}."
         case WaitReason.FRAGMENTED:
@@ -84,16 +89,29 @@ def what(gang: Gang, found: Diagnosis) -> str:
             return f"{asked} need {place}; {held} has room for {found.have} now."
 
 
+def _lack(one: Lack, largest: str) -> str:
+    """Say what a worker asks more of than any node has; the resource by the name that the cluster gives it."""
+    asked, most = told(one.asked, one.resource), told(one.most, one.resource)
+    if asked == most:  # too little is missing to be seen in rounded numbers
+        more = told(one.asked - one.most, one.resource)
+        return f"a worker asks for {more} more {one.resource} than {largest} has"
+    return f"a worker asks for {asked} {one.resource}, {largest} has {most}"
+
+
 def where(found: Diagnosis) -> str:
     """Count the nodes the diagnosis is about, by what keeps them out."""
     counts: NodeCounts = found.nodes
     named = f" ({listed(counts.signals, SHOWN)})" if counts.signals else ""
+    small = "too small for a worker"
+    if found.missing:
+        small = "without it" if len(found.missing) == 1 else "without them"
     report = "reports" if counts.reporting == 1 else "report"
     parts = [
         f"{number} {name}"
         for number, name in (
             (counts.free, "free"),
             (counts.used, "used"),
+            (counts.small, small),
             (counts.cordoned, "cordoned"),
             (counts.not_ready, "not ready"),
             (counts.unhealthy, "unhealthy" if counts.reporting else f"unhealthy{named}"),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crosstree.base.errors import SpecError
-from crosstree.base.quantity import parse
+from crosstree.base.quantity import parse, told
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,22 @@ def test_a_request_is_never_counted_smaller_than_it_is(amount: int, suffix: str)
 def test_more_than_kubernetes_can_count_is_refused(text: str) -> None:
     with pytest.raises(SpecError):
         parse(text, "memory")
+
+
+@pytest.mark.parametrize(
+    ("amount", "resource", "text"),
+    [
+        (4 << 40, "memory", "4Ti"),
+        ((2 << 40) - 1, "memory", "1.9Ti"),
+        (512, "ephemeral-storage", "512"),
+        (3 << 29, "hugepages-2Mi", "1.5Gi"),
+        (1500, "cpu", "1.5"),
+        (2_000_000_000, "cpu", "2000000"),
+        (0, "memory", "0"),
+        (8, "nvidia.com/gpu", "8"),
+    ],
+)
+def test_an_amount_is_told_in_the_unit_people_use_and_cut_off_after_a_tenth(
+    amount: int, resource: str, text: str
+) -> None:
+    assert told(amount, resource) == text
