@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from crosstree.core.plan import Plan
+    from crosstree.sim.course import Pause
     from crosstree.sim.what_if import Answer, Fate, Shift
 
 SHOWN = 12
@@ -55,6 +56,16 @@ def _fate(fate: Fate, now: float) -> dict[str, Any]:
         "victims": [
             {"job": one.key, "at": _time(one.at), "workers": one.workers, "lostAcceleratorSeconds": one.lost}
             for one in fate.victims
+        ],
+        "later": [
+            {
+                "at": _time(one.at),
+                "until": _time(one.until),
+                "workers": one.workers,
+                "grows": one.grows,
+                "beneficiary": one.beneficiary,
+            }
+            for one in fate.later
         ],
         "waysOut": [
             {"change": way.change, "pool": way.place.pool, "nodes": len(way.place.nodes)} for way in fate.ways
@@ -114,10 +125,22 @@ def _draw_fate(screen: Console, fate: Fate, answer: Answer) -> None:
     for one in fate.victims:
         what = f"shrinks to {one.workers} workers" if one.workers else "is stopped and waits again"
         say(f"  {one.key} {what} for it, losing {ago(one.lost)} of accelerator time.", "yellow")
+    for pause in fate.later[:SHOWN]:
+        say(f"  {_turn(pause, answer)}", "yellow")
     if fate.ways:
         say("  It would start now:")
         for way in fate.ways:
             say(f"    • {way.change}")
+
+
+def _turn(pause: Pause, answer: Answer) -> str:
+    """Say what becomes of a job after its start."""
+    at, whom = clock(pause.at, answer.now), f" for {pause.beneficiary}" if pause.beneficiary else ""
+    if pause.workers:
+        return f"It {'grows' if pause.grows else 'shrinks'} to {pause.workers} workers at {at}{whom}."
+    if pause.until is None:
+        return f"It is stopped at {at}{whom}, and does not go on within {ago(answer.horizon)}."
+    return f"It is stopped at {at}{whom}, and goes on at {clock(pause.until, answer.now)}."
 
 
 def _row(shift: Shift, answer: Answer) -> tuple[str, str, str, str]:

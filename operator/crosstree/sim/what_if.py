@@ -15,31 +15,13 @@ from crosstree.core.policy import Policy
 from crosstree.core.snapshot import Snapshot
 from crosstree.core.ways import Way, ways_out
 from crosstree.engine.loop import SchedulingLoop
-from crosstree.sim.continuation import Continuation, Started, Stopped
+from crosstree.sim.continuation import Continuation, Stopped
+from crosstree.sim.course import Course, Pause, pauses
 
 AT_ONCE = 16
 """Steps taken at one instant at most: a promise is proposed, stored and acted on in three."""
 
 WEEK = 7 * 86_400.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Course:
-    """One life of a snapshot.
-
-    Attributes:
-        starts: Who started, by key.
-        stops: Who was told to make room, in order.
-        reasons: Why those wait who do not start, by key: reason and sentence.
-        positions: Place of each in the line of its queue when it was first told to wait, by key.
-        until: Up to when it was lived, seconds since the epoch.
-    """
-
-    starts: dict[str, Started]
-    stops: tuple[Stopped, ...]
-    reasons: dict[str, tuple[WaitReason, str]]
-    positions: dict[str, int]
-    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +30,7 @@ class Fate:
 
     Attributes:
         job: `namespace/name`.
-        start: When it starts, seconds since the epoch; None if it does not within the horizon.
+        start: When it first starts, seconds since the epoch; None if it does not within the horizon.
         confidence: 0 to 1; 1 for now.
         place: Where; None if it does not start.
         reason: Why it does not start now; None if it does.
@@ -56,6 +38,7 @@ class Fate:
         position: Its place in the line of its queue, 0 if it starts now.
         victims: Who is told to make room for it.
         ways: Changes of the job under which it would start now, alone in the line, the least first.
+        later: When it is stopped again or changes its size, as far as the line is followed.
     """
 
     job: str
@@ -67,6 +50,7 @@ class Fate:
     position: int
     victims: tuple[Stopped, ...]
     ways: tuple[Way, ...]
+    later: tuple[Pause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +150,7 @@ def ahead(
     keys = {**asked, **{uid: started.place.key for uid, started in port.starts.items()}}
     return Course(
         {keys[uid]: started for uid, started in port.starts.items()},
+        {keys[uid]: tuple(later) for uid, later in port.resumed.items()},
         tuple(port.stops),
         {keys[uid]: told for uid, told in first.items() if uid in keys},
         positions,
@@ -243,6 +228,7 @@ def _fate(key: str, snapshot: Snapshot, course: Course, policy: Policy, now: flo
         position=0 if at_once else course.positions.get(key, 0),
         victims=tuple(one for one in course.stops if one.beneficiary == key),
         ways=() if at_once else ways_out(snapshot, replace(gang, promise=None), policy, now),
+        later=pauses(course, {key}).get(key, ()),
     )
 
 
