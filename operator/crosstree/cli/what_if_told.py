@@ -40,6 +40,7 @@ def told(answer: Answer) -> dict[str, Any]:
             for shift in answer.shifts
         ],
         "stopped": list(answer.stopped),
+        "spared": list(answer.spared),
     }
 
 
@@ -89,6 +90,8 @@ def draw(screen: Console, answer: Answer) -> None:
         say(f"Stopped on the way: {listed(answer.stopped, SHOWN)}.", "yellow")
         if at_once := set(answer.stopped) - {shift.job for shift in answer.shifts if shift.seconds > 0}:
             say(f"Goes on at once at another place: {listed(sorted(at_once), SHOWN)}.")
+    if answer.spared:
+        say(f"Would have been stopped and is not: {listed(answer.spared, SHOWN)}.", "green")
     later = [shift for shift in answer.shifts if shift.seconds > 0]
     sooner = [shift for shift in reversed(answer.shifts) if shift.seconds < 0]
     if not later and not sooner:
@@ -150,7 +153,9 @@ def _row(shift: Shift, answer: Answer) -> tuple[str, str, str, str]:
         return "now" if seconds <= answer.now else clock(seconds, answer.now)
 
     by = ago(abs(shift.seconds)) if math.isfinite(shift.seconds) else "?"
-    return shift.job, at(shift.before), at(shift.after), by
+    before = "runs on" if shift.job in answer.stopped else at(shift.before)
+    after = "runs on" if shift.job in answer.spared else at(shift.after)
+    return shift.job, before, after, by
 
 
 def draw_plan(screen: Console, plan: Plan) -> None:

@@ -15,6 +15,7 @@ from crosstree.core.policy import Policy
 from crosstree.core.snapshot import Snapshot
 from crosstree.core.ways import Way, ways_out
 from crosstree.engine.loop import SchedulingLoop
+from crosstree.sim.compare import Turn, compared, idle_times
 from crosstree.sim.continuation import Continuation, Stopped
 from crosstree.sim.course import Course, Pause, pauses
 
@@ -59,9 +60,9 @@ class Shift:
 
     Attributes:
         job: `namespace/name`.
-        before: When it would have started without the change, seconds since the epoch; None for not within the horizon.
-            For one that runs, now.
-        after: When it starts with the change, or goes on after having been stopped; None as above.
+        before: When it would have started without the change, or gone on after having been stopped, seconds since the
+            epoch; None for not within the horizon. For one that only the change stops, when it is stopped.
+        after: The same with the change. For one that the change spares, when it would have been stopped.
     """
 
     job: str
@@ -70,7 +71,7 @@ class Shift:
 
     @property
     def seconds(self) -> float:
-        """How much later it starts; negative for earlier, infinite for not within the horizon any more."""
+        """How much later it starts or goes on; negative for earlier, infinite for not within the horizon any more."""
         after = math.inf if self.after is None else self.after
         before = math.inf if self.before is None else self.before
         return after - before
@@ -84,8 +85,9 @@ class Answer:
         now: When that is from, seconds since the epoch.
         horizon: Seconds looked ahead.
         fates: Of the jobs asked about, in order.
-        shifts: Jobs that start at another time than they would have, the most delayed first.
-        stopped: Running jobs that are stopped by the change itself or for anybody, and would not have been.
+        shifts: Jobs that start or go on at another time than they would have, the most delayed first.
+        stopped: Jobs that are stopped by the change itself or for anybody, and would not have been.
+        spared: Jobs that would have been stopped, and are not.
     """
 
     now: float
@@ -93,6 +95,7 @@ class Answer:
     fates: tuple[Fate, ...]
     shifts: tuple[Shift, ...]
     stopped: tuple[str, ...]
+    spared: tuple[str, ...] = ()
 
     @property
     def yes(self) -> bool:
@@ -204,12 +207,20 @@ def what_if(
     then = ahead(
         after, policy, now, horizon, window=window, watch=watch and (lambda done: watch(horizon + done))
     )
+    there = {gang.key for gang in before.gangs} | {one.gang.key for one in before.running}
+    differences = compared(
+        idle_times(was, {gang.key for gang in before.gangs}, now),
+        idle_times(then, {gang.key for gang in after.gangs}, now),
+        there - set(keys),
+    )
+    shifts = [Shift(one.job, one.before, one.after) for one in differences]
     return Answer(
         now,
         horizon,
         tuple(_fate(key, after, then, policy, now) for key in keys),
-        _shifts(before, after, was, then, now, frozenset(keys)),
-        tuple(sorted(_stopped(after, before, then) - _stopped(before, before, was))),
+        tuple(sorted(shifts, key=lambda one: (-one.seconds, one.job))),
+        tuple(one.job for one in differences if one.turn is Turn.STOPPED),
+        tuple(one.job for one in differences if one.turn is Turn.SPARED),
     )
 
 
@@ -230,28 +241,3 @@ def _fate(key: str, snapshot: Snapshot, course: Course, policy: Policy, now: flo
         ways=() if at_once else ways_out(snapshot, replace(gang, promise=None), policy, now),
         later=pauses(course, {key}).get(key, ()),
     )
-
-
-def _shifts(
-    before: Snapshot, after: Snapshot, was: Course, then: Course, now: float, asked: frozenset[str]
-) -> tuple[Shift, ...]:
-    """Compare when everybody starts who was there before, and was not asked about."""
-    found = []
-    for key in sorted({gang.key for gang in before.gangs} - asked):
-        shift = Shift(key, _start(was, key), _start(then, key))
-        if shift.before != shift.after:
-            found.append(shift)
-    stopped = sorted(_stopped(after, before, then) - _stopped(before, before, was))
-    found += [Shift(key, now, _start(then, key)) for key in stopped]
-    return tuple(sorted(found, key=lambda one: (-one.seconds, one.job)))
-
-
-def _start(course: Course, key: str) -> float | None:
-    started = course.starts.get(key)
-    return started.at if started is not None else None
-
-
-def _stopped(snapshot: Snapshot, before: Snapshot, course: Course) -> set[str]:
-    """Return who ran before, and is told to stop in a life, or had lost its place when it began."""
-    ran = {one.gang.key for one in before.running}
-    return ran & ({gang.key for gang in snapshot.gangs} | {one.key for one in course.stops})

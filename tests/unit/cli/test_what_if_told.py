@@ -8,7 +8,7 @@ from rich.console import Console
 
 from crosstree.cli.what_if_told import draw, told
 from crosstree.sim.course import Pause
-from crosstree.sim.what_if import Answer, Fate
+from crosstree.sim.what_if import Answer, Fate, Shift
 
 NOW = 1_700_000_000.0
 """2023-11-14 22:13:20 UTC."""
@@ -58,3 +58,12 @@ def test_a_job_that_changes_its_size_after_its_start_says_so() -> None:
         answer
     )
     assert [one["grows"] for one in told(answer)["jobs"][0]["later"]] == [True, False]
+
+
+def test_who_is_spared_and_who_is_stopped_is_told_apart_from_who_only_starts_at_another_time() -> None:
+    shifts = (Shift("ml/hit", NOW + 400, NOW + 4000), Shift("ml/spared", NOW + 4000, NOW + 400))
+    answer = Answer(NOW, 24 * HOUR, (), shifts, ("ml/hit",), ("ml/spared",))
+    assert "Stopped on the way: ml/hit. Would have been stopped and is not: ml/spared." in read(answer)
+    assert "ml/hit runs on 23:20 UTC 60m" in read(answer)
+    assert "ml/spared 23:20 UTC runs on 60m" in read(answer)
+    assert (told(answer)["stopped"], told(answer)["spared"]) == (["ml/hit"], ["ml/spared"])
