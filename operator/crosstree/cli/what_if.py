@@ -102,7 +102,7 @@ def gangs(recording: Recording, asked: Asked) -> list[Gang]:
     """Read the jobs of the files, as the operator would admit them.
 
     Raises:
-        SettingsError: there is none in the files, or one would not be admitted.
+        SettingsError: there is none in the files, or one is suspended or would not be admitted.
     """
     from crosstree.adapters.requests import PODS
     from crosstree.core.admission import admit
@@ -117,6 +117,11 @@ def gangs(recording: Recording, asked: Asked) -> list[Gang]:
     queues = {one: _queue(one, recording) for one in sorted(known)}
     found: dict[str, Gang] = {}
     for job in _jobs(asked):
+        if job.suspend:
+            raise SettingsError(
+                f"TrainingJob {job.key}: spec.suspend is true, so it would not start; "
+                "set it to false to ask when it would."
+            )
         gang = admit(job, clusters, queues, recording.priorities, recording.namespaces)
         if isinstance(gang, Wait):
             raise SettingsError(f"TrainingJob {job.key}: {gang.message}")

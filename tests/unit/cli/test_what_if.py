@@ -221,6 +221,10 @@ def test_an_anonymous_snapshot_can_not_judge_selectors_and_says_so(desk: Desk) -
         ({"priorityClassName": "low"}, "spec.priorityClassName is 'low'"),
         ({"cluster": "west"}, "spec.cluster is 'west'"),
         ({"framework": {"name": "abacus"}}, "framework"),
+        (
+            {"suspend": True},
+            "TrainingJob default/mine: spec.suspend is true, so it would not start; set it to false",
+        ),
     ],
 )
 def test_a_job_that_would_not_be_admitted_is_wrong_usage_in_the_operators_words(
