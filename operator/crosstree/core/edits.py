@@ -101,10 +101,16 @@ def granted(snapshot: Snapshot, grant: Grant) -> Snapshot:
     """Change a quota.
 
     Raises:
-        SpecError: there is no such queue, or it has several quotas and none is named.
+        SpecError: there is no such queue, nobody knows the model, or the queue has several quotas and none is named.
     """
     queue = queue_of(snapshot, grant.queue)
     model = grant.model or _only(queue)
+    known = {ANY_MODEL, *(quota.model for quota in queue.quotas), *(one.profile.id for one in snapshot.pools)}
+    if model not in known:
+        raise SpecError(
+            f"queue {queue.name} has no quota for {model!r}, and no pool of AICluster {snapshot.cluster} is of that "
+            f"model; models: {listed(sorted(known - {ANY_MODEL}), SHOWN) or 'none'}."
+        )
     before = next((quota for quota in queue.quotas if quota.model == model), Quota(model))
     guaranteed = before.guaranteed + grant.more if grant.guaranteed is None else grant.guaranteed
     limit = before.limit + grant.more if before.limit is not None else None

@@ -158,6 +158,21 @@ def test_which_of_several_quotas_is_meant_has_to_be_said():
         granted(replace(a_snapshot(), queues=(queue,)), Grant("c", more=1))
 
 
+def test_a_quota_for_a_model_that_nobody_has_is_a_slip_and_the_models_are_named():
+    snapshot = replace(a_snapshot(), queues=(QueueSpec("a", quotas=(Quota("mi300", 1),)),))
+    with pytest.raises(
+        SpecError, match=r"'nvidia-h100-smx', and no pool .* models: mi300, nvidia-h100-sxm\."
+    ):
+        granted(snapshot, Grant("a", "nvidia-h100-smx", limit=8))
+
+
+@pytest.mark.parametrize("model", ["mi300", H100, ANY_MODEL])
+def test_a_quota_may_be_changed_for_a_model_that_the_queue_or_a_pool_has(model):
+    snapshot = replace(a_snapshot(), queues=(QueueSpec("a", quotas=(Quota("mi300", 1),)),))
+    (queue,) = granted(snapshot, Grant("a", model, limit=8)).queues
+    assert {quota.model: quota.limit for quota in queue.quotas}[model] == 8
+
+
 MONTHLY, ONCE = Budget(ANY_MODEL, 7200.0, 5.0, 60.0), Budget(H100, 3600.0)
 
 
