@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from crosstree.base.errors import SettingsError, SpecError
 from crosstree.cli.options import Format
-from crosstree.cli.what_if_changes import funding, grant, seconds
+from crosstree.cli.what_if_changes import funding, grant, rack, seconds
 
 if TYPE_CHECKING:
     from crosstree.adapters.client import Api
@@ -76,9 +76,8 @@ def answer(recording: Recording, asked: Asked, watch: Callable[[float], None] | 
             keys.append(gang.key)
         before = replace(before, gangs=tuple(gang for gang in before.gangs if gang.key not in keys))
         for each in asked.add:
-            number, colon, model = each.partition(":")
-            counted = colon and number.isdigit()
-            after = with_nodes(after, int(number), model) if counted else with_rack_like(after, each)
+            nodes = rack(each)
+            after = with_rack_like(after, each) if nodes is None else with_nodes(after, *nodes)
         for change in asked.queues:
             budget = funding(change)
             after = granted(after, grant(change)) if budget is None else funded(after, budget)

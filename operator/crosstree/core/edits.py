@@ -170,7 +170,9 @@ def with_rack_like(snapshot: Snapshot, domain: str) -> Snapshot:
 
 
 def with_nodes(snapshot: Snapshot, count: int, model: str) -> Snapshot:
-    """Add nodes of a model as one more domain of the narrowest level, beside the last one of the first such pool.
+    """Add nodes of a model as one more domain of the narrowest level, beside a whole one of the first such pool.
+
+    They are like the node of that pool with most accelerators: one that lacks some is no model of what is bought.
 
     Raises:
         SpecError: the cluster has no nodes of that model to copy, or less than one is asked for.
@@ -181,7 +183,14 @@ def with_nodes(snapshot: Snapshot, count: int, model: str) -> Snapshot:
         raise SpecError(
             f"can't add {count} nodes like those of {model!r}; models: {listed(models, SHOWN) or 'none'}."
         )
-    return _with_copies(snapshot, pool, [len(pool.nodes) - 1] * count, len(pool.fabric.levels) - 2)
+    return _with_copies(snapshot, pool, [_fullest(snapshot, pool)] * count, len(pool.fabric.levels) - 2)
+
+
+def _fullest(snapshot: Snapshot, pool: Pool) -> int:
+    """Return the position in a pool of the node with most allocatable accelerators, the last by name of equal ones."""
+    devices = snapshot.allocatable[pool.nodes, pool.column].tolist()
+    rows = pool.nodes.tolist()
+    return max(range(len(rows)), key=lambda at: (devices[at], snapshot.names[rows[at]]))
 
 
 def _with_copies(snapshot: Snapshot, pool: Pool, members: Sequence[int], depth: int) -> Snapshot:

@@ -94,6 +94,16 @@ def test_more_nodes_of_a_model_are_one_more_domain_that_a_gang_can_use():
     assert all("+" in share.name for share in place.nodes)
 
 
+def test_more_nodes_of_a_model_are_like_a_whole_one_even_if_the_last_lacks_an_accelerator():
+    before = a_snapshot(a_pool(leaves=2, nodes=2))
+    column = before.pools[0].column
+    allocatable, free = before.allocatable.copy(), before.free.copy()
+    allocatable[3, column] = free[3, column] = 7
+    after = with_nodes(replace(before, allocatable=allocatable, free=free), 2, H100)
+    assert after.names[-2:] == ("n002+1", "n002+2")
+    assert after.allocatable[-2:, column].tolist() == [8, 8]
+
+
 def test_racks_can_be_added_one_after_another():
     after = with_rack_like(with_rack_like(a_snapshot(a_pool(leaves=1, nodes=2)), "s0l0"), "s0l0")
     assert after.pools[0].fabric.levels[1].names == ("s0l0", "s0l0+1", "s0l0+2")
