@@ -156,10 +156,10 @@ def _queue(name: str, recording: Recording) -> Queue:
 def _jobs(asked: Asked) -> list[Job]:
     from crosstree import translate
     from crosstree.api.v1alpha1.validate import check
-    from crosstree.cli.validate import objects
+    from crosstree.cli.validate import documents
 
     jobs = []
-    for source, raw in objects(list(asked.jobs)) if asked.jobs else ():
+    for source, raw in documents(list(asked.jobs), "--job"):
         if raw.get("kind") != "TrainingJob":
             continue
         raw.setdefault("metadata", {}).setdefault("namespace", asked.namespace)
@@ -172,7 +172,10 @@ def _jobs(asked: Asked) -> list[Job]:
         except SpecError as error:
             raise SettingsError(f"{source}: {error}") from error
     if asked.jobs and not jobs:
-        raise SettingsError(f"there is no TrainingJob in {', '.join(asked.jobs)}.")
+        raise SettingsError(
+            f"--job: there is no TrainingJob in {', '.join(asked.jobs)}; name a file that holds an object with "
+            "kind: TrainingJob, as for kubectl apply."
+        )
     return jobs
 
 
@@ -228,6 +231,10 @@ def run(
     from crosstree.core.plan import Plan
     from crosstree.core.values import plain
 
+    if replay and (other := _options(asked)):
+        raise SettingsError(
+            f"--replay decides on the snapshot as it is, without {other}; leave out one of the two."
+        )
     recording = opened(snapshot) if snapshot else talk(kubeconfig, context, lambda api: live(api, cluster))
     if replay:
         plan = run_cycle(recording.snapshot, recording.policy, recording.now)
@@ -236,7 +243,7 @@ def run(
         else:
             emit(plain(plan, Plan), output)
         return 0
-    if not (asked.jobs or asked.drain or asked.add or asked.queues):
+    if not _options(asked):
         raise SettingsError(
             "--what-if asks nothing; give --job FILE, --drain NODE, --add-rack LEAF or --queue NAME=+64, "
             "or --replay for the plan of the snapshot itself."
@@ -248,6 +255,12 @@ def run(
     else:
         emit(told(found), output)
     return 0 if found.yes else 1
+
+
+def _options(asked: Asked) -> str:
+    """Name the options by which something is asked; empty if nothing is."""
+    given = {"--job": asked.jobs, "--drain": asked.drain, "--add-rack": asked.add, "--queue": asked.queues}
+    return ", ".join(option for option, values in given.items() if values)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from crosstree.base.clock import to_rfc3339
-from crosstree.base.moments import clock
+from crosstree.base.moments import clock, moment
 from crosstree.base.words import listed
 from crosstree.cli.output import ago, plain, table
 
@@ -147,10 +147,17 @@ def _turn(pause: Pause, answer: Answer) -> str:
 
 
 def _row(shift: Shift, answer: Answer) -> tuple[str, str, str, str]:
+    times = [at for at in (shift.before, shift.after) if at is not None]
+    # Both to the same step, so that the row says itself what their difference is.
+    exact = len({moment(at, answer.now) for at in times}) < len(times)
+
     def at(seconds: float | None) -> str:
         if seconds is None:
             return f"not within {ago(answer.horizon)}"
-        return "now" if seconds <= answer.now else clock(seconds, answer.now)
+        if seconds <= answer.now:
+            return "now"
+        told = moment(seconds, answer.now)
+        return told.replace(" UTC", f":{int(seconds) % 60:02d} UTC") if exact else told
 
     by = ago(abs(shift.seconds)) if math.isfinite(shift.seconds) else "?"
     before = "runs on" if shift.job in answer.stopped else at(shift.before)

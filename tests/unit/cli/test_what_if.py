@@ -260,6 +260,46 @@ def test_a_question_that_makes_no_sense_says_what_would(desk: Desk, asked: dict[
         desk.ask(**asked)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, r"--job \S*odd.yaml can't be read: "),
+        (
+            "",
+            r"--job: there is no TrainingJob in \S*odd.yaml; name a file that holds an object with kind: TrainingJob",
+        ),
+        ("kind: Pod\n", r"there is no TrainingJob in \S*odd.yaml; name a file"),
+        (
+            "a: [3\n",
+            r"odd.yaml is not YAML: while parsing a flow sequence at line 1, column 4: expected .* at line 2",
+        ),
+        ("a: \x00", r"odd.yaml is not YAML: unacceptable character #x0000: .* not allowed at position 3"),
+    ],
+)
+def test_a_job_file_that_holds_no_job_is_wrong_usage_by_its_name_and_option(
+    desk: Desk, tmp_path: Path, text: str | None, said: str
+) -> None:
+    path = tmp_path / "odd.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SettingsError, match=said):
+        gangs(opened(desk.snapshot), Asked(jobs=(str(path),)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "option"),
+    [({"jobs": True}, "--job"), ({"drain": ("n000",), "add": ("s0l0",)}, "--drain, --add-rack")],
+)
+def test_a_replay_of_the_snapshot_as_it_is_takes_no_question(
+    desk: Desk, asked: dict[str, Any], option: str
+) -> None:
+    jobs = (a_job(2),) if asked.pop("jobs", None) else ()
+    with pytest.raises(
+        SettingsError, match=f"--replay decides on the snapshot as it is, without {option}; leave"
+    ):
+        desk.ask(*jobs, replay=True, **asked)
+
+
 def test_quota_changes_are_read() -> None:
     assert grant("a=+64") == Grant("a", more=64)
     assert grant("a=-8") == Grant("a", more=-8)

@@ -67,3 +67,12 @@ def test_who_is_spared_and_who_is_stopped_is_told_apart_from_who_only_starts_at_
     assert "ml/hit runs on 23:20 UTC 60m" in read(answer)
     assert "ml/spared 23:20 UTC runs on 60m" in read(answer)
     assert (told(answer)["stopped"], told(answer)["spared"]) == (["ml/hit"], ["ml/spared"])
+
+
+def test_the_two_times_of_a_row_are_told_to_the_same_step_and_differ_as_it_says() -> None:
+    far = NOW + 12 * HOUR
+    shifts = (Shift("ml/a", far - 200, far + 200), Shift("ml/b", far, far + 30), Shift("ml/c", NOW, far))
+    said = read(Answer(NOW, 24 * HOUR, (), shifts, ()))
+    assert "ml/a 2023-11-15 10:10 UTC 2023-11-15 10:16 UTC 6m" in said
+    assert "ml/b 2023-11-15 10:13:20 UTC 2023-11-15 10:13:50 UTC 30s" in said
+    assert "ml/c now 2023-11-15 10:13 UTC 12h" in said
