@@ -41,6 +41,7 @@ def told(answer: Answer) -> dict[str, Any]:
         ],
         "stopped": list(answer.stopped),
         "spared": list(answer.spared),
+        "grown": list(answer.grown),
     }
 
 
@@ -92,6 +93,8 @@ def draw(screen: Console, answer: Answer) -> None:
             say(f"Goes on at once at another place: {listed(sorted(at_once), SHOWN)}.")
     if answer.spared:
         say(f"Would have been stopped and is not: {listed(answer.spared, SHOWN)}.", "green")
+    if answer.grown:
+        say(f"Grows and would not have: {listed(answer.grown, SHOWN)}.", "green")
     later = [shift for shift in answer.shifts if shift.seconds > 0]
     sooner = [shift for shift in reversed(answer.shifts) if shift.seconds < 0]
     if not later and not sooner:

@@ -66,7 +66,7 @@ def idle_times(course: Course, waited: Set[str], now: float) -> dict[str, list[I
         waited: Who was in line when it began.
         now: When it began, seconds since the epoch.
 
-    Stops of those who go on with more workers are left out: they gain by it.
+    Stops of those who go on with more workers are left out: they gain by it (`growing`).
     """
     found: dict[str, list[Idle]] = {}
     for key in waited:
@@ -76,6 +76,11 @@ def idle_times(course: Course, waited: Set[str], now: float) -> dict[str, list[I
         lost = [Idle(one.at, math.inf if one.until is None else one.until) for one in own if not one.grows]
         found.setdefault(key, []).extend(lost)
     return found
+
+
+def growing(course: Course) -> set[str]:
+    """Return who goes on with more workers at least once in a life, by key."""
+    return {key for key, own in pauses(course, frozenset()).items() if any(one.grows for one in own)}
 
 
 def compared(

@@ -15,7 +15,7 @@ from crosstree.core.policy import Policy
 from crosstree.core.snapshot import Snapshot
 from crosstree.core.ways import Way, ways_out
 from crosstree.engine.loop import SchedulingLoop
-from crosstree.sim.compare import Turn, compared, idle_times
+from crosstree.sim.compare import Turn, compared, growing, idle_times
 from crosstree.sim.continuation import Continuation, Stopped
 from crosstree.sim.course import Course, Pause, pauses
 
@@ -88,6 +88,7 @@ class Answer:
         shifts: Jobs that start or go on at another time than they would have, the most delayed first.
         stopped: Jobs that are stopped by the change itself or for anybody, and would not have been.
         spared: Jobs that would have been stopped, and are not.
+        grown: Jobs that go on with more workers, as far as the line is followed, and would not have.
     """
 
     now: float
@@ -96,6 +97,7 @@ class Answer:
     shifts: tuple[Shift, ...]
     stopped: tuple[str, ...]
     spared: tuple[str, ...] = ()
+    grown: tuple[str, ...] = ()
 
     @property
     def yes(self) -> bool:
@@ -208,10 +210,11 @@ def what_if(
         after, policy, now, horizon, window=window, watch=watch and (lambda done: watch(horizon + done))
     )
     there = {gang.key for gang in before.gangs} | {one.gang.key for one in before.running}
+    there -= set(keys)
     differences = compared(
         idle_times(was, {gang.key for gang in before.gangs}, now),
         idle_times(then, {gang.key for gang in after.gangs}, now),
-        there - set(keys),
+        there,
     )
     shifts = [Shift(one.job, one.before, one.after) for one in differences]
     return Answer(
@@ -221,6 +224,7 @@ def what_if(
         tuple(sorted(shifts, key=lambda one: (-one.seconds, one.job))),
         tuple(one.job for one in differences if one.turn is Turn.STOPPED),
         tuple(one.job for one in differences if one.turn is Turn.SPARED),
+        tuple(sorted((growing(then) - growing(was)) & there)),
     )
 
 

@@ -60,13 +60,17 @@ def test_a_job_that_changes_its_size_after_its_start_says_so() -> None:
     assert [one["grows"] for one in told(answer)["jobs"][0]["later"]] == [True, False]
 
 
-def test_who_is_spared_and_who_is_stopped_is_told_apart_from_who_only_starts_at_another_time() -> None:
+def test_who_is_spared_stopped_or_grows_is_told_apart_from_who_only_starts_at_another_time() -> None:
     shifts = (Shift("ml/hit", NOW + 400, NOW + 4000), Shift("ml/spared", NOW + 4000, NOW + 400))
-    answer = Answer(NOW, 24 * HOUR, (), shifts, ("ml/hit",), ("ml/spared",))
-    assert "Stopped on the way: ml/hit. Would have been stopped and is not: ml/spared." in read(answer)
+    answer = Answer(NOW, 24 * HOUR, (), shifts, ("ml/hit",), ("ml/spared",), ("ml/more",))
+    assert (
+        "Stopped on the way: ml/hit. Would have been stopped and is not: ml/spared. Grows and would not"
+        in read(answer)
+    )
     assert "ml/hit runs on 23:20 UTC 60m" in read(answer)
     assert "ml/spared 23:20 UTC runs on 60m" in read(answer)
     assert (told(answer)["stopped"], told(answer)["spared"]) == (["ml/hit"], ["ml/spared"])
+    assert told(answer)["grown"] == ["ml/more"]
 
 
 def test_the_two_times_of_a_row_are_told_to_the_same_step_and_differ_as_it_says() -> None:

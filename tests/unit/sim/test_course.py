@@ -110,6 +110,22 @@ def test_a_job_that_is_stopped_and_goes_on_alike_in_both_lives_is_not_told():
     assert compared({"j": [Idle(0.0, 1.0)]}, {"j": [Idle(0.0, 1.0)]}, ["j", "k"]) == ()
 
 
+def test_a_running_job_that_a_new_rack_lets_grow_is_told_as_grown_and_not_as_stopped():
+    whole = a_gang(4, name="elastic", sizes=(4, 2), expected=for_seconds(20 * HOUR))
+    running = run_on(a_cluster(period=24 * HOUR), replace(whole, workers=2), "n000", "n001", ends=20 * HOUR)
+    (small,) = running.running
+    two = run_on(
+        replace(running, running=(replace(small, gang=whole),)),
+        a_gang(2, name="other", expected=for_seconds(20 * HOUR)),
+        "n002",
+        "n003",
+        ends=20 * HOUR,
+    )
+    before = in_line(two, a_gang(4, name="broke", queue="q", expected=for_seconds(HOUR)))
+    answer = what_if(before, with_rack_like(before, "s0l0"), Policy(), HOUR, horizon=10 * HOUR)
+    assert (answer.grown, answer.stopped) == (("default/elastic",), ())
+
+
 def test_a_job_that_grows_has_not_been_stopped():
     stops = (Stopped(1.0, "j", "", 8, 0.0), Stopped(5.0, "j", "", 12, 0.0))
     course = Course({}, {}, stops, {}, {}, 9.0)
