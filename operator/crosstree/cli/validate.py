@@ -16,6 +16,8 @@ from crosstree.cli.options import Context, Format, Kubeconfig, Namespace, NoColo
 from crosstree.cli.output import console, emit
 
 if TYPE_CHECKING:
+    from yaml import YAMLError
+
     from crosstree.adapters.client import Api
 
 
@@ -64,18 +66,34 @@ def objects(files: list[str]) -> list[tuple[str, Json]]:
     """Read every document of every file, in order; a List counts as its items.
 
     Raises:
-        SettingsError: a file can't be read, is no YAML, or holds nothing.
+        SettingsError: a file can't be read, is no YAML, or all of them hold nothing.
+    """
+    found = documents(files, "-f")
+    if not found:
+        raise SettingsError(f"nothing to check in {', '.join(files)}.")
+    return found
+
+
+def documents(files: list[str], option: str) -> list[tuple[str, Json]]:
+    """Read every document of every file, in order, which may be none; a List counts as its items.
+
+    Args:
+        files: Files or folders; `-` for stdin.
+        option: By which they were named, for the text of an error.
+
+    Raises:
+        SettingsError: a file can't be read, or is no YAML.
     """
     import yaml
 
     found: list[tuple[str, Json]] = []
     for name in files:
-        for source, text in _texts(name):
+        for source, text in _texts(name, option):
             try:
-                documents = list(yaml.safe_load_all(text))
+                read = list(yaml.safe_load_all(text))
             except yaml.YAMLError as error:
-                raise SettingsError(f"{source} is not YAML: {' '.join(str(error).split())}") from error
-            for document in documents:
+                raise SettingsError(f"{source} is not YAML: {_flaw(error)}") from error
+            for document in read:
                 if document is None:
                     continue
                 if not isinstance(document, dict):
@@ -84,12 +102,25 @@ def objects(files: list[str]) -> list[tuple[str, Json]]:
                     )
                 items = document.get("items") if document.get("kind") == "List" else [document]
                 found += [(source, item) for item in items or () if isinstance(item, dict)]
-    if not found:
-        raise SettingsError(f"nothing to check in {', '.join(files)}.")
     return found
 
 
-def _texts(name: str) -> list[tuple[str, str]]:
+def _flaw(error: YAMLError) -> str:
+    """Say what is wrong with a YAML text and where in it, in one line."""
+    from yaml import MarkedYAMLError
+
+    if not isinstance(error, MarkedYAMLError):
+        # The reader was handed a text and knows no file; it is named already.
+        return " ".join(str(error).split()).replace('in "<unicode string>", ', "at ")
+    parts = ((error.context, error.context_mark), (error.problem, error.problem_mark))
+    return ": ".join(
+        f"{text} at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else text
+        for text, mark in parts
+        if text
+    )
+
+
+def _texts(name: str, option: str) -> list[tuple[str, str]]:
     if name == "-":
         return [("stdin", sys.stdin.read())]
     path = Path(name)
@@ -100,7 +131,7 @@ def _texts(name: str) -> list[tuple[str, str]]:
         return [(name, path.read_text())]
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
-            f"-f {name} can't be read: {error}. Name a YAML or JSON file, a folder of them, or - for stdin."
+            f"{option} {name} can't be read: {error}. Name a YAML or JSON file, a folder of them, or - for stdin."
         ) from error
 
 

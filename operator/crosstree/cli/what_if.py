@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from crosstree.base.errors import SettingsError, SpecError
 from crosstree.cli.options import Format
-from crosstree.cli.what_if_changes import funding, grant, seconds
+from crosstree.cli.what_if_changes import funding, grant, rack, seconds
 
 if TYPE_CHECKING:
     from crosstree.adapters.client import Api
@@ -76,9 +76,8 @@ def answer(recording: Recording, asked: Asked, watch: Callable[[float], None] | 
             keys.append(gang.key)
         before = replace(before, gangs=tuple(gang for gang in before.gangs if gang.key not in keys))
         for each in asked.add:
-            number, colon, model = each.partition(":")
-            counted = colon and number.isdigit()
-            after = with_nodes(after, int(number), model) if counted else with_rack_like(after, each)
+            nodes = rack(each)
+            after = with_rack_like(after, each) if nodes is None else with_nodes(after, *nodes)
         for change in asked.queues:
             budget = funding(change)
             after = granted(after, grant(change)) if budget is None else funded(after, budget)
@@ -102,7 +101,7 @@ def gangs(recording: Recording, asked: Asked) -> list[Gang]:
     """Read the jobs of the files, as the operator would admit them.
 
     Raises:
-        SettingsError: there is none in the files, or one would not be admitted.
+        SettingsError: there is none in the files, or one is suspended or would not be admitted.
     """
     from crosstree.adapters.requests import PODS
     from crosstree.core.admission import admit
@@ -117,6 +116,11 @@ def gangs(recording: Recording, asked: Asked) -> list[Gang]:
     queues = {one: _queue(one, recording) for one in sorted(known)}
     found: dict[str, Gang] = {}
     for job in _jobs(asked):
+        if job.suspend:
+            raise SettingsError(
+                f"TrainingJob {job.key}: spec.suspend is true, so it would not start; "
+                "set it to false to ask when it would."
+            )
         gang = admit(job, clusters, queues, recording.priorities, recording.namespaces)
         if isinstance(gang, Wait):
             raise SettingsError(f"TrainingJob {job.key}: {gang.message}")
@@ -152,10 +156,10 @@ def _queue(name: str, recording: Recording) -> Queue:
 def _jobs(asked: Asked) -> list[Job]:
     from crosstree import translate
     from crosstree.api.v1alpha1.validate import check
-    from crosstree.cli.validate import objects
+    from crosstree.cli.validate import documents
 
     jobs = []
-    for source, raw in objects(list(asked.jobs)) if asked.jobs else ():
+    for source, raw in documents(list(asked.jobs), "--job"):
         if raw.get("kind") != "TrainingJob":
             continue
         raw.setdefault("metadata", {}).setdefault("namespace", asked.namespace)
@@ -168,7 +172,10 @@ def _jobs(asked: Asked) -> list[Job]:
         except SpecError as error:
             raise SettingsError(f"{source}: {error}") from error
     if asked.jobs and not jobs:
-        raise SettingsError(f"there is no TrainingJob in {', '.join(asked.jobs)}.")
+        raise SettingsError(
+            f"--job: there is no TrainingJob in {', '.join(asked.jobs)}; name a file that holds an object with "
+            "kind: TrainingJob, as for kubectl apply."
+        )
     return jobs
 
 
@@ -224,6 +231,10 @@ def run(
     from crosstree.core.plan import Plan
     from crosstree.core.values import plain
 
+    if replay and (other := _options(asked)):
+        raise SettingsError(
+            f"--replay decides on the snapshot as it is, without {other}; leave out one of the two."
+        )
     recording = opened(snapshot) if snapshot else talk(kubeconfig, context, lambda api: live(api, cluster))
     if replay:
         plan = run_cycle(recording.snapshot, recording.policy, recording.now)
@@ -232,7 +243,7 @@ def run(
         else:
             emit(plain(plan, Plan), output)
         return 0
-    if not (asked.jobs or asked.drain or asked.add or asked.queues):
+    if not _options(asked):
         raise SettingsError(
             "--what-if asks nothing; give --job FILE, --drain NODE, --add-rack LEAF or --queue NAME=+64, "
             "or --replay for the plan of the snapshot itself."
@@ -244,6 +255,12 @@ def run(
     else:
         emit(told(found), output)
     return 0 if found.yes else 1
+
+
+def _options(asked: Asked) -> str:
+    """Name the options by which something is asked; empty if nothing is."""
+    given = {"--job": asked.jobs, "--drain": asked.drain, "--add-rack": asked.add, "--queue": asked.queues}
+    return ", ".join(option for option, values in given.items() if values)
 
 
 @contextmanager

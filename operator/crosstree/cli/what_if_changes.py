@@ -26,6 +26,23 @@ def seconds(text: str) -> float:
         raise SettingsError(f"--horizon is {text!r}: {error} Days are written 7d.") from error
 
 
+def rack(text: str) -> tuple[int, str] | None:
+    """Read nodes to add, `8:nvidia-h100-sxm`: how many, and of which model; None if it is the name of a domain.
+
+    Raises:
+        SettingsError: they are none.
+    """
+    found = re.fullmatch(r"(?P<count>[+-]?\d+):(?P<model>.*)", text)
+    if found is None:
+        return None
+    count = int(found["count"])
+    if count < 1:
+        raise SettingsError(
+            f"--add-rack is {text!r}, which is {count} nodes; at least 1 would do: 1:{found['model']}."
+        )
+    return count, found["model"]
+
+
 def funding(text: str) -> Funding | None:
     """Read a change of a budget: `team-a=budget=+500`, `team-a=budget=none`; None if it is something else."""
     from crosstree.core.funding import Funding

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from crosstree.base.clock import to_rfc3339
-from crosstree.base.moments import clock
+from crosstree.base.moments import clock, moment
 from crosstree.base.words import listed
 from crosstree.cli.output import ago, plain, table
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from crosstree.core.plan import Plan
+    from crosstree.sim.course import Pause
     from crosstree.sim.what_if import Answer, Fate, Shift
 
 SHOWN = 12
@@ -39,6 +40,8 @@ def told(answer: Answer) -> dict[str, Any]:
             for shift in answer.shifts
         ],
         "stopped": list(answer.stopped),
+        "spared": list(answer.spared),
+        "grown": list(answer.grown),
     }
 
 
@@ -55,6 +58,16 @@ def _fate(fate: Fate, now: float) -> dict[str, Any]:
         "victims": [
             {"job": one.key, "at": _time(one.at), "workers": one.workers, "lostAcceleratorSeconds": one.lost}
             for one in fate.victims
+        ],
+        "later": [
+            {
+                "at": _time(one.at),
+                "until": _time(one.until),
+                "workers": one.workers,
+                "grows": one.grows,
+                "beneficiary": one.beneficiary,
+            }
+            for one in fate.later
         ],
         "waysOut": [
             {"change": way.change, "pool": way.place.pool, "nodes": len(way.place.nodes)} for way in fate.ways
@@ -78,6 +91,10 @@ def draw(screen: Console, answer: Answer) -> None:
         say(f"Stopped on the way: {listed(answer.stopped, SHOWN)}.", "yellow")
         if at_once := set(answer.stopped) - {shift.job for shift in answer.shifts if shift.seconds > 0}:
             say(f"Goes on at once at another place: {listed(sorted(at_once), SHOWN)}.")
+    if answer.spared:
+        say(f"Would have been stopped and is not: {listed(answer.spared, SHOWN)}.", "green")
+    if answer.grown:
+        say(f"Grows and would not have: {listed(answer.grown, SHOWN)}.", "green")
     later = [shift for shift in answer.shifts if shift.seconds > 0]
     sooner = [shift for shift in reversed(answer.shifts) if shift.seconds < 0]
     if not later and not sooner:
@@ -114,20 +131,41 @@ def _draw_fate(screen: Console, fate: Fate, answer: Answer) -> None:
     for one in fate.victims:
         what = f"shrinks to {one.workers} workers" if one.workers else "is stopped and waits again"
         say(f"  {one.key} {what} for it, losing {ago(one.lost)} of accelerator time.", "yellow")
+    for pause in fate.later[:SHOWN]:
+        say(f"  {_turn(pause, answer)}", "yellow")
     if fate.ways:
         say("  It would start now:")
         for way in fate.ways:
             say(f"    • {way.change}")
 
 
+def _turn(pause: Pause, answer: Answer) -> str:
+    """Say what becomes of a job after its start."""
+    at, whom = clock(pause.at, answer.now), f" for {pause.beneficiary}" if pause.beneficiary else ""
+    if pause.workers:
+        return f"It {'grows' if pause.grows else 'shrinks'} to {pause.workers} workers at {at}{whom}."
+    if pause.until is None:
+        return f"It is stopped at {at}{whom}, and does not go on within {ago(answer.horizon)}."
+    return f"It is stopped at {at}{whom}, and goes on at {clock(pause.until, answer.now)}."
+
+
 def _row(shift: Shift, answer: Answer) -> tuple[str, str, str, str]:
+    times = [at for at in (shift.before, shift.after) if at is not None]
+    # Both to the same step, so that the row says itself what their difference is.
+    exact = len({moment(at, answer.now) for at in times}) < len(times)
+
     def at(seconds: float | None) -> str:
         if seconds is None:
             return f"not within {ago(answer.horizon)}"
-        return "now" if seconds <= answer.now else clock(seconds, answer.now)
+        if seconds <= answer.now:
+            return "now"
+        told = moment(seconds, answer.now)
+        return told.replace(" UTC", f":{int(seconds) % 60:02d} UTC") if exact else told
 
     by = ago(abs(shift.seconds)) if math.isfinite(shift.seconds) else "?"
-    return shift.job, at(shift.before), at(shift.after), by
+    before = "runs on" if shift.job in answer.stopped else at(shift.before)
+    after = "runs on" if shift.job in answer.spared else at(shift.after)
+    return shift.job, before, after, by
 
 
 def draw_plan(screen: Console, plan: Plan) -> None:

@@ -101,10 +101,16 @@ def granted(snapshot: Snapshot, grant: Grant) -> Snapshot:
     """Change a quota.
 
     Raises:
-        SpecError: there is no such queue, or it has several quotas and none is named.
+        SpecError: there is no such queue, nobody knows the model, or the queue has several quotas and none is named.
     """
     queue = queue_of(snapshot, grant.queue)
     model = grant.model or _only(queue)
+    known = {ANY_MODEL, *(quota.model for quota in queue.quotas), *(one.profile.id for one in snapshot.pools)}
+    if model not in known:
+        raise SpecError(
+            f"queue {queue.name} has no quota for {model!r}, and no pool of AICluster {snapshot.cluster} is of that "
+            f"model; models: {listed(sorted(known - {ANY_MODEL}), SHOWN) or 'none'}."
+        )
     before = next((quota for quota in queue.quotas if quota.model == model), Quota(model))
     guaranteed = before.guaranteed + grant.more if grant.guaranteed is None else grant.guaranteed
     limit = before.limit + grant.more if before.limit is not None else None
@@ -164,7 +170,9 @@ def with_rack_like(snapshot: Snapshot, domain: str) -> Snapshot:
 
 
 def with_nodes(snapshot: Snapshot, count: int, model: str) -> Snapshot:
-    """Add nodes of a model as one more domain of the narrowest level, beside the last one of the first such pool.
+    """Add nodes of a model as one more domain of the narrowest level, beside a whole one of the first such pool.
+
+    They are like the node of that pool with most accelerators: one that lacks some is no model of what is bought.
 
     Raises:
         SpecError: the cluster has no nodes of that model to copy, or less than one is asked for.
@@ -175,7 +183,14 @@ def with_nodes(snapshot: Snapshot, count: int, model: str) -> Snapshot:
         raise SpecError(
             f"can't add {count} nodes like those of {model!r}; models: {listed(models, SHOWN) or 'none'}."
         )
-    return _with_copies(snapshot, pool, [len(pool.nodes) - 1] * count, len(pool.fabric.levels) - 2)
+    return _with_copies(snapshot, pool, [_fullest(snapshot, pool)] * count, len(pool.fabric.levels) - 2)
+
+
+def _fullest(snapshot: Snapshot, pool: Pool) -> int:
+    """Return the position in a pool of the node with most allocatable accelerators, the last by name of equal ones."""
+    devices = snapshot.allocatable[pool.nodes, pool.column].tolist()
+    rows = pool.nodes.tolist()
+    return max(range(len(rows)), key=lambda at: (devices[at], snapshot.names[rows[at]]))
 
 
 def _with_copies(snapshot: Snapshot, pool: Pool, members: Sequence[int], depth: int) -> Snapshot:

@@ -66,7 +66,8 @@ class Continuation:
         clock: Moved by `advance`.
 
     Attributes:
-        starts: Who started, by uid: the last start of each.
+        starts: Who started, by uid: the first start of each.
+        resumed: Later starts of those, in order, by uid.
         stops: Who was told to stop, in order.
         waits: What each gang was told last, by uid.
         promised: Whether the plan applied last left something that a next step goes on with at once.
@@ -81,6 +82,7 @@ class Continuation:
         self._returning: dict[str, Gang] = {}
         self._confidence = 1.0
         self.starts: dict[str, Started] = {}
+        self.resumed: dict[str, list[Started]] = {}
         self.stops: list[Stopped] = []
         self.waits: dict[str, Wait] = {}
         self.promised = False
@@ -149,7 +151,9 @@ class Continuation:
             counts[rows[share.name]] = counts.get(rows[share.name], 0) + share.count
         held = np.array(list(counts), np.int32), np.array(list(counts.values()), np.int64)
         again = gang.recovering or gang.before is not None
-        self.starts[gang.uid] = Started(now, place, self._confidence, again)
+        started = Started(now, place, self._confidence, again)
+        if self.starts.setdefault(gang.uid, started) is not started:
+            self.resumed.setdefault(gang.uid, []).append(started)
         gang = replace(gang, promise=None, told=None, recovering=False, before=None)
         running = Running(gang, place.pool, place.model, *held, began=now, ends=math.inf, saved=now)
         self._become(occupy(self._snapshot, [_with_an_end(running, now)]))

@@ -15,31 +15,14 @@ from crosstree.core.policy import Policy
 from crosstree.core.snapshot import Snapshot
 from crosstree.core.ways import Way, ways_out
 from crosstree.engine.loop import SchedulingLoop
-from crosstree.sim.continuation import Continuation, Started, Stopped
+from crosstree.sim.compare import Turn, compared, growing, idle_times
+from crosstree.sim.continuation import Continuation, Stopped
+from crosstree.sim.course import Course, Pause, pauses
 
 AT_ONCE = 16
 """Steps taken at one instant at most: a promise is proposed, stored and acted on in three."""
 
 WEEK = 7 * 86_400.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Course:
-    """One life of a snapshot.
-
-    Attributes:
-        starts: Who started, by key.
-        stops: Who was told to make room, in order.
-        reasons: Why those wait who do not start, by key: reason and sentence.
-        positions: Place of each in the line of its queue when it was first told to wait, by key.
-        until: Up to when it was lived, seconds since the epoch.
-    """
-
-    starts: dict[str, Started]
-    stops: tuple[Stopped, ...]
-    reasons: dict[str, tuple[WaitReason, str]]
-    positions: dict[str, int]
-    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +31,7 @@ class Fate:
 
     Attributes:
         job: `namespace/name`.
-        start: When it starts, seconds since the epoch; None if it does not within the horizon.
+        start: When it first starts, seconds since the epoch; None if it does not within the horizon.
         confidence: 0 to 1; 1 for now.
         place: Where; None if it does not start.
         reason: Why it does not start now; None if it does.
@@ -56,6 +39,7 @@ class Fate:
         position: Its place in the line of its queue, 0 if it starts now.
         victims: Who is told to make room for it.
         ways: Changes of the job under which it would start now, alone in the line, the least first.
+        later: When it is stopped again or changes its size, as far as the line is followed.
     """
 
     job: str
@@ -67,6 +51,7 @@ class Fate:
     position: int
     victims: tuple[Stopped, ...]
     ways: tuple[Way, ...]
+    later: tuple[Pause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +60,9 @@ class Shift:
 
     Attributes:
         job: `namespace/name`.
-        before: When it would have started without the change, seconds since the epoch; None for not within the horizon.
-            For one that runs, now.
-        after: When it starts with the change, or goes on after having been stopped; None as above.
+        before: When it would have started without the change, or gone on after having been stopped, seconds since the
+            epoch; None for not within the horizon. For one that only the change stops, when it is stopped.
+        after: The same with the change. For one that the change spares, when it would have been stopped.
     """
 
     job: str
@@ -86,7 +71,7 @@ class Shift:
 
     @property
     def seconds(self) -> float:
-        """How much later it starts; negative for earlier, infinite for not within the horizon any more."""
+        """How much later it starts or goes on; negative for earlier, infinite for not within the horizon any more."""
         after = math.inf if self.after is None else self.after
         before = math.inf if self.before is None else self.before
         return after - before
@@ -100,8 +85,10 @@ class Answer:
         now: When that is from, seconds since the epoch.
         horizon: Seconds looked ahead.
         fates: Of the jobs asked about, in order.
-        shifts: Jobs that start at another time than they would have, the most delayed first.
-        stopped: Running jobs that are stopped by the change itself or for anybody, and would not have been.
+        shifts: Jobs that start or go on at another time than they would have, the most delayed first.
+        stopped: Jobs that are stopped by the change itself or for anybody, and would not have been.
+        spared: Jobs that would have been stopped, and are not.
+        grown: Jobs that go on with more workers, as far as the line is followed, and would not have.
     """
 
     now: float
@@ -109,6 +96,8 @@ class Answer:
     fates: tuple[Fate, ...]
     shifts: tuple[Shift, ...]
     stopped: tuple[str, ...]
+    spared: tuple[str, ...] = ()
+    grown: tuple[str, ...] = ()
 
     @property
     def yes(self) -> bool:
@@ -166,6 +155,7 @@ def ahead(
     keys = {**asked, **{uid: started.place.key for uid, started in port.starts.items()}}
     return Course(
         {keys[uid]: started for uid, started in port.starts.items()},
+        {keys[uid]: tuple(later) for uid, later in port.resumed.items()},
         tuple(port.stops),
         {keys[uid]: told for uid, told in first.items() if uid in keys},
         positions,
@@ -219,12 +209,22 @@ def what_if(
     then = ahead(
         after, policy, now, horizon, window=window, watch=watch and (lambda done: watch(horizon + done))
     )
+    there = {gang.key for gang in before.gangs} | {one.gang.key for one in before.running}
+    there -= set(keys)
+    differences = compared(
+        idle_times(was, {gang.key for gang in before.gangs}, now),
+        idle_times(then, {gang.key for gang in after.gangs}, now),
+        there,
+    )
+    shifts = [Shift(one.job, one.before, one.after) for one in differences]
     return Answer(
         now,
         horizon,
         tuple(_fate(key, after, then, policy, now) for key in keys),
-        _shifts(before, after, was, then, now, frozenset(keys)),
-        tuple(sorted(_stopped(after, before, then) - _stopped(before, before, was))),
+        tuple(sorted(shifts, key=lambda one: (-one.seconds, one.job))),
+        tuple(one.job for one in differences if one.turn is Turn.STOPPED),
+        tuple(one.job for one in differences if one.turn is Turn.SPARED),
+        tuple(sorted((growing(then) - growing(was)) & there)),
     )
 
 
@@ -243,29 +243,5 @@ def _fate(key: str, snapshot: Snapshot, course: Course, policy: Policy, now: flo
         position=0 if at_once else course.positions.get(key, 0),
         victims=tuple(one for one in course.stops if one.beneficiary == key),
         ways=() if at_once else ways_out(snapshot, replace(gang, promise=None), policy, now),
+        later=pauses(course, {key}).get(key, ()),
     )
-
-
-def _shifts(
-    before: Snapshot, after: Snapshot, was: Course, then: Course, now: float, asked: frozenset[str]
-) -> tuple[Shift, ...]:
-    """Compare when everybody starts who was there before, and was not asked about."""
-    found = []
-    for key in sorted({gang.key for gang in before.gangs} - asked):
-        shift = Shift(key, _start(was, key), _start(then, key))
-        if shift.before != shift.after:
-            found.append(shift)
-    stopped = sorted(_stopped(after, before, then) - _stopped(before, before, was))
-    found += [Shift(key, now, _start(then, key)) for key in stopped]
-    return tuple(sorted(found, key=lambda one: (-one.seconds, one.job)))
-
-
-def _start(course: Course, key: str) -> float | None:
-    started = course.starts.get(key)
-    return started.at if started is not None else None
-
-
-def _stopped(snapshot: Snapshot, before: Snapshot, course: Course) -> set[str]:
-    """Return who ran before, and is told to stop in a life, or had lost its place when it began."""
-    ran = {one.gang.key for one in before.running}
-    return ran & ({gang.key for gang in snapshot.gangs} | {one.key for one in course.stops})

@@ -221,6 +221,10 @@ def test_an_anonymous_snapshot_can_not_judge_selectors_and_says_so(desk: Desk) -
         ({"priorityClassName": "low"}, "spec.priorityClassName is 'low'"),
         ({"cluster": "west"}, "spec.cluster is 'west'"),
         ({"framework": {"name": "abacus"}}, "framework"),
+        (
+            {"suspend": True},
+            "TrainingJob default/mine: spec.suspend is true, so it would not start; set it to false",
+        ),
     ],
 )
 def test_a_job_that_would_not_be_admitted_is_wrong_usage_in_the_operators_words(
@@ -243,7 +247,9 @@ def test_a_job_of_high_priority_says_who_has_to_make_room_for_it(desk: Desk) -> 
         ({}, "--what-if asks nothing"),
         ({"drain": ("n99",)}, "no node n99"),
         ({"add": ("r1",)}, "no domain 'r1'"),
-        ({"add": ("0:h100",)}, "can't add 0 nodes"),
+        ({"add": ("0:h100",)}, "--add-rack is '0:h100', which is 0 nodes; at least 1 would do: 1:h100."),
+        ({"add": ("-1:h100",)}, "--add-rack is '-1:h100', which is -1 nodes; at least 1 would do"),
+        ({"add": ("2:h100",)}, "can't add 2 nodes like those of 'h100'; models: nvidia-h100-sxm"),
         ({"queues": ("team-b=+1",)}, "no queue 'team-b'"),
         ({"queues": ("team-a",)}, "write NAME=\\+64"),
         ({"drain": ("n000",), "horizon": "soon"}, "--horizon is 'soon'"),
@@ -252,6 +258,46 @@ def test_a_job_of_high_priority_says_who_has_to_make_room_for_it(desk: Desk) -> 
 def test_a_question_that_makes_no_sense_says_what_would(desk: Desk, asked: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         desk.ask(**asked)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, r"--job \S*odd.yaml can't be read: "),
+        (
+            "",
+            r"--job: there is no TrainingJob in \S*odd.yaml; name a file that holds an object with kind: TrainingJob",
+        ),
+        ("kind: Pod\n", r"there is no TrainingJob in \S*odd.yaml; name a file"),
+        (
+            "a: [3\n",
+            r"odd.yaml is not YAML: while parsing a flow sequence at line 1, column 4: expected .* at line 2",
+        ),
+        ("a: \x00", r"odd.yaml is not YAML: unacceptable character #x0000: .* not allowed at position 3"),
+    ],
+)
+def test_a_job_file_that_holds_no_job_is_wrong_usage_by_its_name_and_option(
+    desk: Desk, tmp_path: Path, text: str | None, said: str
+) -> None:
+    path = tmp_path / "odd.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SettingsError, match=said):
+        gangs(opened(desk.snapshot), Asked(jobs=(str(path),)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "option"),
+    [({"jobs": True}, "--job"), ({"drain": ("n000",), "add": ("s0l0",)}, "--drain, --add-rack")],
+)
+def test_a_replay_of_the_snapshot_as_it_is_takes_no_question(
+    desk: Desk, asked: dict[str, Any], option: str
+) -> None:
+    jobs = (a_job(2),) if asked.pop("jobs", None) else ()
+    with pytest.raises(
+        SettingsError, match=f"--replay decides on the snapshot as it is, without {option}; leave"
+    ):
+        desk.ask(*jobs, replay=True, **asked)
 
 
 def test_quota_changes_are_read() -> None:

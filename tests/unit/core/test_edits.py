@@ -94,6 +94,16 @@ def test_more_nodes_of_a_model_are_one_more_domain_that_a_gang_can_use():
     assert all("+" in share.name for share in place.nodes)
 
 
+def test_more_nodes_of_a_model_are_like_a_whole_one_even_if_the_last_lacks_an_accelerator():
+    before = a_snapshot(a_pool(leaves=2, nodes=2))
+    column = before.pools[0].column
+    allocatable, free = before.allocatable.copy(), before.free.copy()
+    allocatable[3, column] = free[3, column] = 7
+    after = with_nodes(replace(before, allocatable=allocatable, free=free), 2, H100)
+    assert after.names[-2:] == ("n002+1", "n002+2")
+    assert after.allocatable[-2:, column].tolist() == [8, 8]
+
+
 def test_racks_can_be_added_one_after_another():
     after = with_rack_like(with_rack_like(a_snapshot(a_pool(leaves=1, nodes=2)), "s0l0"), "s0l0")
     assert after.pools[0].fabric.levels[1].names == ("s0l0", "s0l0+1", "s0l0+2")
@@ -156,6 +166,21 @@ def test_which_of_several_quotas_is_meant_has_to_be_said():
         granted(replace(a_snapshot(), queues=(queue,)), Grant("a", more=1))
     with pytest.raises(SpecError, match="there is no queue 'c' in AICluster east; queues: a"):
         granted(replace(a_snapshot(), queues=(queue,)), Grant("c", more=1))
+
+
+def test_a_quota_for_a_model_that_nobody_has_is_a_slip_and_the_models_are_named():
+    snapshot = replace(a_snapshot(), queues=(QueueSpec("a", quotas=(Quota("mi300", 1),)),))
+    with pytest.raises(
+        SpecError, match=r"'nvidia-h100-smx', and no pool .* models: mi300, nvidia-h100-sxm\."
+    ):
+        granted(snapshot, Grant("a", "nvidia-h100-smx", limit=8))
+
+
+@pytest.mark.parametrize("model", ["mi300", H100, ANY_MODEL])
+def test_a_quota_may_be_changed_for_a_model_that_the_queue_or_a_pool_has(model):
+    snapshot = replace(a_snapshot(), queues=(QueueSpec("a", quotas=(Quota("mi300", 1),)),))
+    (queue,) = granted(snapshot, Grant("a", model, limit=8)).queues
+    assert {quota.model: quota.limit for quota in queue.quotas}[model] == 8
 
 
 MONTHLY, ONCE = Budget(ANY_MODEL, 7200.0, 5.0, 60.0), Budget(H100, 3600.0)
