@@ -231,10 +231,6 @@ def run(
     from crosstree.core.plan import Plan
     from crosstree.core.values import plain
 
-    if replay and (other := _options(asked)):
-        raise SettingsError(
-            f"--replay decides on the snapshot as it is, without {other}; leave out one of the two."
-        )
     recording = opened(snapshot) if snapshot else talk(kubeconfig, context, lambda api: live(api, cluster))
     if replay:
         plan = run_cycle(recording.snapshot, recording.policy, recording.now)
@@ -243,7 +239,7 @@ def run(
         else:
             emit(plain(plan, Plan), output)
         return 0
-    if not _options(asked):
+    if not (asked.jobs or asked.drain or asked.add or asked.queues):
         raise SettingsError(
             "--what-if asks nothing; give --job FILE, --drain NODE, --add-rack LEAF or --queue NAME=+64, "
             "or --replay for the plan of the snapshot itself."
@@ -255,12 +251,6 @@ def run(
     else:
         emit(told(found), output)
     return 0 if found.yes else 1
-
-
-def _options(asked: Asked) -> str:
-    """Name the options by which something is asked; empty if nothing is."""
-    given = {"--job": asked.jobs, "--drain": asked.drain, "--add-rack": asked.add, "--queue": asked.queues}
-    return ", ".join(option for option, values in given.items() if values)
 
 
 @contextmanager

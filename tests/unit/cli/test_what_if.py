@@ -286,20 +286,6 @@ def test_a_job_file_that_holds_no_job_is_wrong_usage_by_its_name_and_option(
         gangs(opened(desk.snapshot), Asked(jobs=(str(path),)))
 
 
-@pytest.mark.parametrize(
-    ("asked", "option"),
-    [({"jobs": True}, "--job"), ({"drain": ("n000",), "add": ("s0l0",)}, "--drain, --add-rack")],
-)
-def test_a_replay_of_the_snapshot_as_it_is_takes_no_question(
-    desk: Desk, asked: dict[str, Any], option: str
-) -> None:
-    jobs = (a_job(2),) if asked.pop("jobs", None) else ()
-    with pytest.raises(
-        SettingsError, match=f"--replay decides on the snapshot as it is, without {option}; leave"
-    ):
-        desk.ask(*jobs, replay=True, **asked)
-
-
 def test_quota_changes_are_read() -> None:
     assert grant("a=+64") == Grant("a", more=64)
     assert grant("a=-8") == Grant("a", more=-8)
