@@ -8,7 +8,6 @@ One event loop, one thread. `run` returns when the process is told to stop.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import threading
@@ -25,6 +24,7 @@ from crosstree.adapters.livecluster import LiveCluster
 from crosstree.adapters.relist import Relister, relist
 from crosstree.adapters.resources import Kind
 from crosstree.adapters.writer import Writer
+from crosstree.base import garbage
 from crosstree.base.clock import Clock, SystemClock, monotonic
 from crosstree.base.errors import ApiError, CrosstreeError
 from crosstree.catalog.load import load, load_fabrics
@@ -155,7 +155,7 @@ class Operator:
             if not await _first(told, self._fill()):
                 return
             self._live.synced = True
-            _settle_garbage()
+            garbage.settle()
             relister = Relister(self._api, self._live.store, self._settings.relist, self._unlisted)
             listening = startup.listen(
                 relister, self._login, stop=kopf_stop, started=lambda: _heed_signals(stop)
@@ -254,13 +254,6 @@ async def _first(stopper: asyncio.Task[object], work: Coroutine[object, object, 
         return False
     finally:
         task.cancel()
-
-
-def _settle_garbage() -> None:
-    """Keep the collector away from what was just read and stays: tens of MB it would walk again and again."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 50)
 
 
 def _heed_signals(stop: asyncio.Event) -> None:

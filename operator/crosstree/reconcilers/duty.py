@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from crosstree.adapters.livecluster import LiveCluster
 from crosstree.adapters.resources import OURS, Kind
+from crosstree.base import garbage
 from crosstree.base.clock import Clock, monotonic
 from crosstree.base.names import DEFAULT_QUEUE
 from crosstree.core.lifecycle import told_first
@@ -98,7 +99,8 @@ class Duty:
             due = self._loop.due()
             await self._waker.next(None if due is None else due - self._clock.now())
             self._stepped = monotonic()
-            report = self._guarded(self._loop.step)
+            with garbage.held_back():
+                report = self._guarded(self._loop.step)
             if report is None:
                 self._metrics.step(seconds=0.0, placed=0, waiting=0, failed=1)
                 await asyncio.sleep(AFTER_A_BUG)
