@@ -44,7 +44,8 @@ def goes_on_with(running: Running, gang: Gang, place: Place, desk: Desk) -> int:
     pool = next((one for one in desk.snapshot.pools if one.name == running.pool), None)
     if not sizes or pool is None:
         return 0
-    left = desk.trial.slots(running.gang, pool)[desk.trial.positions(pool)[running.rows]]
+    # It starts there again, so a node that takes no new work is none it could go on with.
+    left = desk.trial.usable_slots(running.gang, pool)[desk.trial.positions(pool)[running.rows]]
     kept = np.minimum(left, running.counts)
     size = max((size for size in sizes if size <= int(kept.sum())), default=0)
     if not size:

@@ -14,7 +14,7 @@ from crosstree.core.policy import Policy
 from crosstree.core.preemption import propose
 from crosstree.core.queues import ANY_MODEL, QueueSpec, Quota
 from crosstree.core.running import Running
-from crosstree.core.snapshot import Snapshot, SpareRule
+from crosstree.core.snapshot import NodeState, Snapshot, SpareRule
 from crosstree.core.workload import Expectation, Gang, Source
 from tests.support.builders.core import H100, a_gang, a_pool, a_snapshot
 from tests.support.builders.running import LONG_AGO, NOW, running, with_running
@@ -288,6 +288,19 @@ def test_an_elastic_gang_is_made_smaller_before_another_is_stopped(leaves: Snaps
     assert (promise.victims, promise.smaller) == (("uid-elastic",), (("uid-elastic", 4),))
     far = plan_for(a_gang(2, **HIGH), full)
     assert far is not None and far.smaller == (("uid-elastic", 6),)
+
+
+def test_an_elastic_gang_does_not_shrink_to_nodes_that_take_no_new_work(leaves: Snapshot) -> None:
+    """It starts again there: of its four nodes one is given, and one is cordoned."""
+    elastic = a_gang(4, name="elastic", sizes=(4, 3, 2))
+    full = with_running(
+        held(leaves, other=[f"n{i:03d}" for i in range(4, 16)]), running(elastic, leaves.names[:4], leaves)
+    )
+    sick = replace(full, state=full.state.copy())
+    sick.state[3] = NodeState.CORDONED
+    for snapshot, left in ((full, 3), (sick, 2)):
+        promise = plan_for(a_gang(1, **HIGH), snapshot)
+        assert promise is not None and promise.smaller == (("uid-elastic", left),)
 
 
 def test_an_elastic_gang_is_stopped_where_what_it_may_give_is_not_enough(leaves: Snapshot) -> None:
