@@ -173,16 +173,15 @@ class Judge:
         starts = [(gangs[one.uid], one) for one in plan.decisions if isinstance(one, Place)]
         if not starts:
             return
-        tree = Limits(before.queues)
+        limits = Limits(before.queues)
         held: dict[tuple[str, str], int] = {}
         for one in before.running:
-            tree.add(held, one.gang.queue, one.model, one.devices)
+            limits.add(held, one.gang.queue, one.model, one.devices)
         for gang, place in starts:
-            workers = sum(share.count for share in place.nodes)
-            tree.add(held, gang.queue, place.model, workers * gang.devices)
+            limits.add(held, gang.queue, place.model, place.workers * gang.devices)
         for gang, place in starts:
-            for name in tree.chain(gang.queue):
-                if broken := tree.broken(held, name, place.model):
+            for name in limits.chain(gang.queue):
+                if broken := limits.broken(held, name, place.model):
                     raise Violation(f"{gang.key} starts in {gang.queue} and {name} holds {broken}.")
 
     # who is stopped ---------------------------------------------------------------------------------------

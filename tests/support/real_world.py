@@ -129,7 +129,7 @@ class World:
     def operators(self) -> list[Json]:
         """Return the operator's pods that are ready."""
         pods = self.kubectl.list("pods", NAMESPACE, "app.kubernetes.io/name=crosstree")
-        return [pod for pod in pods if _true(pod, "Ready") and "deletionTimestamp" not in pod["metadata"]]
+        return [pod for pod in pods if is_true(pod, "Ready") and "deletionTimestamp" not in pod["metadata"]]
 
     def leader(self) -> str:
         """Return the name of the pod that leads."""
@@ -278,7 +278,8 @@ class World:
         ]
 
 
-def _true(thing: Json, condition: str) -> bool:
+def is_true(thing: Json, condition: str) -> bool:
+    """Tell whether a condition of an object stands at True."""
     conditions = thing.get("status", {}).get("conditions", [])
     return any(one["type"] == condition and one["status"] == "True" for one in conditions)
 

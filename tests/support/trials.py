@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from localcluster.realnode import RealNode
-from tests.support.real_world import SOON, World
+from tests.support.real_world import SOON, World, is_true
 from tests.support.waiting import eventually
 
 
@@ -49,10 +49,9 @@ class Trials:
     def _ready(self, node: RealNode) -> bool:
         """Tell whether a node is Ready and offers all of its devices."""
         seen = self._world.kubectl.get("node", node.name)
-        status, conditions = seen["status"], seen["status"].get("conditions", [])
-        ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-        offered = {r: int(a) for r, a in status.get("allocatable", {}).items() if "/" in r}
-        return ready and not seen["spec"].get("taints") and dict(node.devices).items() <= offered.items()
+        offered = {r: int(a) for r, a in seen["status"].get("allocatable", {}).items() if "/" in r}
+        ready = is_true(seen, "Ready") and not seen["spec"].get("taints")
+        return ready and dict(node.devices).items() <= offered.items()
 
     def _trial(self, node: RealNode) -> str:
         """Return the phase of the pod that tries a node out; made where there is none, and again where it failed."""

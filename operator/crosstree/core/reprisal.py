@@ -11,8 +11,9 @@ import numpy as np
 
 from crosstree.core.arrays import Bool
 from crosstree.core.candidates import wanted
-from crosstree.core.clearance import release_all, roster_of
+from crosstree.core.clearance import release_all
 from crosstree.core.desk import Desk
+from crosstree.core.holdings import pool_of
 from crosstree.core.plan import Place, Promise
 from crosstree.core.sizes import smallest_devices
 from crosstree.core.workload import Gang
@@ -27,7 +28,8 @@ def who_comes_back(gang: Gang, place: Place, promise: Promise, desk: Desk) -> Bo
     """
     running = desk.snapshot.running
     stopped = set(promise.victims) - {uid for uid, _ in promise.smaller}
-    pool = next(one for one in desk.snapshot.pools if one.name == place.pool)
+    pool = pool_of(desk.snapshot, place.pool)
+    assert pool is not None  # the place was just found there
     going = np.fromiter((one.gang.uid in stopped for one in running), np.bool_, count=len(running))
     suspects = [
         at
@@ -38,9 +40,8 @@ def who_comes_back(gang: Gang, place: Place, promise: Promise, desk: Desk) -> Bo
     if not suspects:
         return found
     mark = desk.checkpoint()
-    release_all(going & ~roster_of(desk).going, desk)
-    devices = sum(share.count for share in place.nodes) * gang.devices
-    desk.accounts.take(gang.queue, place.model, devices)
+    release_all(going, desk)
+    desk.accounts.take(gang.queue, place.model, place.workers * gang.devices)
     for at in suspects:
         theirs = running[at].gang
         owing = desk.accounts.owing(theirs.queue, place.model, smallest_devices(theirs))

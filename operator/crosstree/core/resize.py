@@ -97,7 +97,8 @@ def _lets_in(running: Running, barred: Iterable[Gang], desk: Desk) -> bool:
     It would come back to less than it had. Budgets need no such look: they are kept for who goes on.
     """
     chain = desk.accounts.chain
-    rivals = [gang for gang in barred if not set(chain(gang.queue)).isdisjoint(chain(running.gang.queue))]
+    shared = set(chain(running.gang.queue))
+    rivals = [gang for gang in barred if not shared.isdisjoint(chain(gang.queue))]
     if not rivals:
         return False
     mark = desk.accounts.checkpoint()

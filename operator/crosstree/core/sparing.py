@@ -9,6 +9,7 @@ import numpy as np
 from crosstree.core.candidates import Candidate
 from crosstree.core.clearance import rows_of
 from crosstree.core.desk import Desk
+from crosstree.core.holdings import pool_of
 from crosstree.core.plan import Place
 from crosstree.core.running import Running
 from crosstree.core.workload import Gang
@@ -41,7 +42,7 @@ def goes_on_with(running: Running, gang: Gang, place: Place, desk: Desk) -> int:
     What it gets is booked, so that the next one sees it taken.
     """
     sizes = [size for size in running.gang.sizes if size < running.workers]
-    pool = next((one for one in desk.snapshot.pools if one.name == running.pool), None)
+    pool = pool_of(desk.snapshot, running.pool)
     if not sizes or pool is None:
         return 0
     # It starts there again, so a node that takes no new work is none it could go on with.
@@ -52,8 +53,7 @@ def goes_on_with(running: Running, gang: Gang, place: Place, desk: Desk) -> int:
         return 0
     mark = desk.checkpoint()
     desk.accounts.take(running.gang.queue, running.model, size * running.gang.devices)
-    asked = sum(share.count for share in place.nodes) * gang.devices
-    if desk.accounts.excess(gang.queue, place.model, asked) is not None:
+    if desk.accounts.excess(gang.queue, place.model, place.workers * gang.devices) is not None:
         desk.rollback(mark)
         return 0
     before = np.cumsum(kept) - kept
